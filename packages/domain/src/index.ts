@@ -1,0 +1,15 @@
+export type { Admitted, BucketView, Decision, Demand, Denied, Refusal, Reservation } from './decision.ts';
+export { ERROR_KINDS, type ErrorCode, GatewayError } from './gateway-error.ts';
+export type {
+  BucketLimit,
+  CalendarLimit,
+  ConcurrencyLimit,
+  Counted,
+  Limit,
+  OwnerLimits,
+  RateLimit,
+  SizeLimit,
+} from './limit.ts';
+export type { Admission, Limiter, LimiterState, Settlement } from './limiter.ts';
+export type { Principal } from './principal.ts';
+export { NO_USAGE, type Usage, type UsageSource } from './usage.ts';

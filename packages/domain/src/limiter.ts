@@ -1,0 +1,51 @@
+import type { BucketView, Decision, Demand, Reservation } from './decision.ts';
+import type { OwnerLimits } from './limit.ts';
+
+/** One request before the limiter. */
+export interface Admission {
+  /** Unique to the request: what makes admit, settle, cancel and renew idempotent. */
+  readonly requestId: string;
+  /** All owners it is charged to: all or none. */
+  readonly owners: readonly OwnerLimits[];
+  readonly demand: Demand;
+}
+
+/** What a request really used, in the units of its demand. */
+export interface Settlement {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/** How full the limiter's own house is, for /health. */
+export interface LimiterState {
+  /** Where the buckets live. */
+  readonly keeper: 'memory' | 'redis';
+  readonly status: 'ok' | 'degraded';
+  /** Owners with a record right now. */
+  readonly owners: number;
+  /** Reservations neither settled nor cancelled nor run out. */
+  readonly reservations: number;
+}
+
+/**
+ * The contract of every limiter, in memory or in Redis.
+ *
+ * - `admit` decides over all buckets of all owners at once: everything is taken or nothing is, and a refusal leaves every
+ *   bucket as it was.
+ * - `settle` swaps what was held for what was used; more than was held becomes debt that refills. Slots come free.
+ * - `cancel` gives everything back as if it had never been taken, and never more than that.
+ * - `renew` keeps the holds of requests still under way; a hold that nobody renews ends by itself.
+ * - `peek` reads without taking.
+ *
+ * settle, cancel and renew may come twice, late or in any order: the first end counts, later ones change nothing.
+ * They reject only if the limiter is closed.
+ */
+export interface Limiter {
+  admit(admission: Admission): Promise<Decision>;
+  settle(reservation: Reservation, used: Settlement): Promise<void>;
+  cancel(reservation: Reservation): Promise<void>;
+  renew(reservations: readonly Reservation[]): Promise<void>;
+  peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]>;
+  state(): LimiterState;
+  close(): Promise<void>;
+}
