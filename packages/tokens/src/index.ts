@@ -1,1 +1,2 @@
-export {};
+export { countTokens } from './count.ts';
+export { type EncodingName, encodingOf } from './encoding.ts';
