@@ -1,0 +1,61 @@
+import { check } from './commands/check.ts';
+import { serve } from './commands/serve.ts';
+import { simulate } from './commands/simulate.ts';
+import { VERSION } from './gateway.ts';
+
+const HELP = `Nexus ${VERSION}: the gateway between your applications and the AI APIs they call.
+
+Usage
+  nexus [serve] [--config FILE] [--simulate] [--SETTING VALUE ...]
+                         run the gateway; --simulate puts it in front of a stand-in OpenAI
+  nexus check [FILE]     test a configuration: every problem with its line and the remedy
+  nexus simulate         run the stand-in OpenAI by itself
+  nexus -help            this page; each command has its own: nexus check -help
+  nexus -version         the version
+
+Configuration
+  CONFIG_PATH or --config names the file (default ./config.yaml). Each plain setting can also be given in the
+  environment (NEXUS_LISTEN_PORT=9000) or as a flag (--listen-port 9000); flags win over the environment, the environment
+  over the file. docs/configuration.md has them all.
+
+Examples
+  nexus --simulate
+  nexus --config /etc/nexus/config.yaml --listen-port 9000
+  CONFIG_PATH=/app/config.yaml nexus
+  nexus check ./config.yaml
+
+Exit codes: 0 fine, 1 the answer is no (a bad configuration, a port in use), 2 wrong usage.
+`;
+
+const HELP_WORDS = new Set(['-help', '--help', '-h', 'help']);
+const VERSION_WORDS = new Set(['-version', '--version', '-v', 'version']);
+
+/** Runs one command line; resolves with the exit code. */
+export async function run(args: readonly string[]): Promise<number> {
+  const [first = '', ...rest] = args;
+  if (HELP_WORDS.has(first)) return say(HELP);
+  if (VERSION_WORDS.has(first)) return say(`nexus ${VERSION}\n`);
+  switch (first) {
+    case 'check':
+      return check(rest);
+    case 'simulate':
+      return simulate(rest);
+    case 'serve':
+      return rest.some(isHelp) ? say(HELP) : serve(rest);
+    default:
+      if (args.some(isHelp)) return say(HELP);
+      if (first === '' || first.startsWith('-')) return serve(args);
+      process.stderr.write(`nexus: there is no command "${first.slice(0, 60)}". nexus -help lists them.\n`);
+      return 2;
+  }
+}
+
+/** Whether an argument asks for the help of a command. */
+export function isHelp(arg: string): boolean {
+  return HELP_WORDS.has(arg) && arg !== 'help';
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}

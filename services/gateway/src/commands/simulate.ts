@@ -1,0 +1,2 @@
+import { parseSimulatorArgs, simulatorHelp, startSimulator } from '@nexus/simulator';
+import { isHelp } from '../cli.ts';

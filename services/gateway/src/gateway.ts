@@ -1,0 +1,119 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Config, Principals } from '@nexus/config';
+import { GatewayError } from '@nexus/domain';
+import { LearnedOutput, MemoryLimiter } from '@nexus/limits';
+import type { Log } from '@nexus/observe';
+import { CallReader } from '@nexus/tokens';
+import packageJson from '../package.json' with { type: 'json' };
+import { adminApp, publicApp } from './app.ts';
+import type { Parts } from './handle.ts';
+import { Drain } from './ops/drain.ts';
+import { InFlight } from './ops/in-flight.ts';
+import { replyError } from './reply/own-reply.ts';
+import { createServer, listen } from './server.ts';
+import { handleUpgrade } from './upgrade.ts';
+import { MeteredUpstream } from './upstream/metered.ts';
+import { Passthrough } from './upstream/passthrough.ts';
+
+export const VERSION: string = packageJson.version;
+
+/** A running gateway. */
+export interface Gateway {
+  /** Where it listens: `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly port: number;
+  readonly adminUrl: string | undefined;
+  /** Ends it without losing a request; a second call ends it now. `noticeMs`: how long new connections are still taken. */
+  close(noticeMs?: number): Promise<void>;
+}
+
+/** How often requests under way are looked at, and how often what they hold is renewed (a third of its lease). */
+const CHECK_EVERY_MS = 1_000;
+const LEASE_MS = 60_000;
+
+/** Integer milliseconds that never jump. */
+function steadyNowMs(): number {
+  return Math.floor(performance.timeOrigin + performance.now());
+}
+
+/**
+ * Builds every part from the configuration, and listens.
+ * @throws Error with a `code` if the address can't be listened on
+ */
+export async function startGateway(config: Config, log: Log): Promise<Gateway> {
+  const nowMs = steadyNowMs;
+  const limiter = new MemoryLimiter({ leaseMs: LEASE_MS });
+  const inFlight = new InFlight({
+    nowMs,
+    checkEveryMs: Math.min(CHECK_EVERY_MS, config.timeouts.idleMs),
+    renewEveryMs: LEASE_MS / 3,
+    idleMs: config.timeouts.idleMs,
+    renew: (reservations) => void limiter.renew(reservations).catch((error) => log.error('renewal failed', { error })),
+    onSlowClient: ({ exchange }) => replyError(exchange, new GatewayError('request_timeout')),
+  });
+  const { target, timeouts, onDisconnect, askUsage } = config;
+  const parts: Parts = {
+    config,
+    principals: new Principals(config),
+    reader: new CallReader(),
+    limiter,
+    learned: new LearnedOutput(),
+    upstream: {
+      metered: new MeteredUpstream({ target, timeouts, onDisconnect, askUsage }, nowMs),
+      passthrough: new Passthrough({ target, timeouts }, nowMs),
+    },
+    inFlight,
+    log,
+    nowMs,
+  };
+  const drain = new Drain(inFlight, timeouts.drainMs);
+  const inside = { version: VERSION, limiter, inFlight, drain, nowMs };
+  const server = createServer(publicApp(parts, inside), config.tls);
+  server.on('upgrade', (req, socket: Socket, head) => void handleUpgrade(req, socket, head, parts));
+  const { port } = await listen(server, config.listenPort, config.listenHost);
+  const admin = config.admin ? createServer(adminApp(parts, inside), undefined) : undefined;
+  const adminUrl = admin && config.admin ? await openAdmin(admin, config.admin, server) : undefined;
+  parts.reader.warm();
+
+  const close = async (noticeMs?: number) => {
+    await drain.run(server, noticeMs);
+    if (admin) await closeNow(admin);
+    await Promise.all([parts.reader.close(), parts.upstream.metered.close(), limiter.close()]);
+    parts.upstream.passthrough.close();
+    await log.flush();
+  };
+  let closing: Promise<void> | undefined;
+
+  return {
+    url: `${config.tls ? 'https' : 'http'}://${shownHost(config.listenHost)}:${port}`,
+    port,
+    adminUrl,
+    close: (noticeMs) => {
+      if (closing) drain.hurry();
+      closing ??= close(noticeMs);
+      return closing;
+    },
+  };
+}
+
+function closeNow(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+async function openAdmin(admin: Server, where: { host: string; port: number }, server: Server): Promise<string> {
+  try {
+    const { port } = await listen(admin, where.port, where.host);
+    return `http://${shownHost(where.host)}:${port}`;
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
+/** A host as a person can paste it. */
+function shownHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Config, Principals } from '@nexus/config';
+import { GatewayError, type Limiter } from '@nexus/domain';
+import type { LearnedOutput } from '@nexus/limits';
+import type { Log } from '@nexus/observe';
+import type { CallReader } from '@nexus/tokens';
+import type { InFlight } from './ops/in-flight.ts';
+import { admit, type Held } from './path/admit.ts';
+import { arrive } from './path/arrive.ts';
+import type { Exchange } from './path/exchange.ts';
+import { type Forwarded, forward, type Upstream } from './path/forward.ts';
+import { checkFraming } from './path/framing.ts';
+import { identify } from './path/identify.ts';
+import { read } from './path/read.ts';
+import { record } from './path/record.ts';
+import { settle } from './path/settle.ts';
+import { limitHeaders } from './reply/limit-headers.ts';
+import { replyError, replyRefusal } from './reply/own-reply.ts';
+
+/** What the path needs. */
+export interface Parts {
+  readonly config: Config;
+  readonly principals: Principals;
+  readonly reader: CallReader;
+  readonly limiter: Limiter;
+  readonly learned: LearnedOutput;
+  readonly upstream: Upstream;
+  readonly inFlight: InFlight;
+  readonly log: Log;
+  /** A clock that never jumps, in milliseconds. */
+  readonly nowMs: () => number;
+}
+
+/**
+ * The path of a request, from its first byte to its record:
+ *
+ *     arrive → identify → read → admit → forward + meter → settle → record
+ *
+ * Never rejects: what goes wrong is answered, settled and recorded here.
+ */
+export async function handle(req: IncomingMessage, res: ServerResponse, parts: Parts): Promise<void> {
+  const exchange = arrive(req, res, parts.nowMs());
+  const flight = parts.inFlight.add(exchange);
+  let held: Held | undefined;
+  let forwarded: Forwarded | undefined;
+  try {
+    checkFraming(req);
+    exchange.identity = identify(req.headers, parts.principals);
+    await read(exchange, parts.reader, parts.config.bodyLimitBytes);
+    const admission = await admit(exchange, parts);
+    if (admission.passes) {
+      held = admission.held;
+      flight.reservation = held.reservation;
+      forwarded = await forward(exchange, held, flight, parts.upstream);
+    } else {
+      exchange.refusal = admission.reply;
+      const buckets = exchange.decision?.buckets ?? [];
+      replyRefusal(exchange, admission.reply, limitHeaders(buckets, exchange.dialect, Date.now()));
+    }
+  } catch (error) {
+    fail(exchange, error);
+  }
+  if (held) await settle(exchange, held.reservation, forwarded?.usage, parts.limiter, parts.learned).catch(keepCause(exchange));
+  record(exchange, parts.log, parts.nowMs());
+  parts.inFlight.remove(flight);
+}
+
+/** Answers what ended the path; what isn't a GatewayError is a bug of ours, and the log gets its stack. */
+export function fail(exchange: Exchange, error: unknown): void {
+  const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
+  exchange.errorCode = known.code;
+  exchange.cause ??= known.cause;
+  replyError(exchange, known);
+}
+
+function keepCause(exchange: Exchange): (error: unknown) => void {
+  return (error) => {
+    exchange.cause ??= error;
+  };
+}

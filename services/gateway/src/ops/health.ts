@@ -1,0 +1,48 @@
+import type { Limiter } from '@nexus/domain';
+import type { RequestHandler } from 'express';
+import type { InFlight } from './in-flight.ts';
+import type { Drain } from './drain.ts';
+
+export interface HealthParts {
+  readonly version: string;
+  readonly limiter: Limiter;
+  readonly inFlight: InFlight;
+  readonly drain: Drain;
+  readonly nowMs: () => number;
+}
+
+/** `GET /health`: alive. 200 as long as the process answers, also while it drains. */
+export function health({ version, limiter, drain, nowMs }: HealthParts): RequestHandler {
+  const startedMs = nowMs();
+  return (_req, res) => {
+    const { keeper, status } = limiter.state();
+    res.json({
+      status: drain.draining ? 'draining' : status,
+      version,
+      uptime_seconds: Math.floor((nowMs() - startedMs) / 1000),
+      limiter: { keeper, status },
+    });
+  };
+}
+
+/** `GET /health` on the admin address: the same, and how much is under way. */
+export function healthInside(parts: HealthParts): RequestHandler {
+  const startedMs = parts.nowMs();
+  return (_req, res) => {
+    res.json({
+      status: parts.drain.draining ? 'draining' : parts.limiter.state().status,
+      version: parts.version,
+      uptime_seconds: Math.floor((parts.nowMs() - startedMs) / 1000),
+      limiter: parts.limiter.state(),
+      requests_in_flight: parts.inFlight.size,
+    });
+  };
+}
+
+/** `GET /ready`: whether new requests should come here. 503 while draining. */
+export function ready({ drain }: HealthParts): RequestHandler {
+  return (_req, res) => {
+    if (drain.draining) res.set('connection', 'close');
+    res.status(drain.draining ? 503 : 200).json({ ready: !drain.draining });
+  };
+}

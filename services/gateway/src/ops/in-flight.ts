@@ -1,0 +1,100 @@
+import type { Reservation } from '@nexus/domain';
+import type { Exchange } from '../path/exchange.ts';
+import { breakOff } from '../reply/own-reply.ts';
+
+/** What is under way, and what must be watched about it. */
+export interface Flight {
+  readonly exchange: Exchange;
+  reservation?: Reservation;
+  /** The upstream's side of a metered call, once it was sent. */
+  call?: { lastDataMs(): number; stall(): void };
+}
+
+/** A client may take this long to send its request, and longer at no less than the rate below. */
+const SENDING_GRACE_MS = 30_000;
+const SLOWEST_BYTES_PER_SECOND = 8 * 1024;
+
+/**
+ * All requests under way: renews what they hold, ends the stalled ones, and tells when none is left.
+ * One timer for all of them; it stands still while nothing is under way.
+ */
+export class InFlight {
+  readonly #flights = new Set<Flight>();
+  readonly #options: InFlightOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #renewedMs = 0;
+  #whenEmpty: (() => void)[] = [];
+
+  constructor(options: InFlightOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  add(exchange: Exchange): Flight {
+    const flight: Flight = { exchange };
+    this.#flights.add(flight);
+    if (this.#timer === undefined) {
+      this.#renewedMs = this.#options.nowMs();
+      this.#timer = setInterval(() => this.check(), this.#options.checkEveryMs);
+      this.#timer.unref();
+    }
+    return flight;
+  }
+
+  remove(flight: Flight): void {
+    this.#flights.delete(flight);
+    if (this.#flights.size > 0 || this.#whenEmpty.length === 0) return;
+    for (const tell of this.#whenEmpty) tell();
+    this.#whenEmpty = [];
+  }
+
+  /** Resolves once nothing is under way. */
+  empty(): Promise<void> {
+    if (this.#flights.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  /** Breaks off everything that is under way. */
+  breakAll(): void {
+    for (const { exchange } of this.#flights) breakOff(exchange.res);
+  }
+
+  /** One round of the watch. */
+  check(): void {
+    if (this.#flights.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
+    const now = this.#options.nowMs();
+    for (const flight of this.#flights) {
+      const { call, exchange } = flight;
+      if (call && exchange.upstreamStatus !== undefined && now - call.lastDataMs() > this.#options.idleMs) call.stall();
+      if (isTooSlow(exchange, now)) this.#options.onSlowClient(flight);
+    }
+    if (now - this.#renewedMs >= this.#options.renewEveryMs) {
+      this.#renewedMs = now;
+      this.#options.renew([...this.#flights].flatMap(({ reservation }) => (reservation ? [reservation] : [])));
+    }
+  }
+}
+
+export interface InFlightOptions {
+  readonly nowMs: () => number;
+  readonly checkEveryMs: number;
+  readonly renewEveryMs: number;
+  /** An upstream that has begun its answer and sends nothing of worth for this long has stalled. */
+  readonly idleMs: number;
+  readonly renew: (reservations: Reservation[]) => void;
+  readonly onSlowClient: (flight: Flight) => void;
+}
+
+function isTooSlow({ req, startedMs, bytesIn, kind }: Exchange, nowMs: number): boolean {
+  if (req.complete || req.destroyed) return false;
+  const took = nowMs - startedMs;
+  const upload = kind === undefined && req.isPaused();
+  return !upload && took > SENDING_GRACE_MS + (bytesIn / SLOWEST_BYTES_PER_SECOND) * 1000;
+}

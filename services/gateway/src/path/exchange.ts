@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Decision, ErrorCode, Usage } from '@nexus/domain';
+import type { CallKind, CallReading } from '@nexus/tokens';
+import type { RefusalReply } from '../reply/refusal.ts';
+import type { Identity } from './identify.ts';
+
+/** Whose conventions the client expects in errors and headers. */
+export type Dialect = 'openai' | 'anthropic';
+
+/** How a request ended, seen from the client. */
+export type Ending =
+  /** The client has the whole answer, ours or the upstream's. */
+  | 'whole'
+  /** The client went before it had the whole answer. */
+  | 'client left'
+  /** The upstream broke off in the middle of its answer: the client saw a visibly broken one. */
+  | 'upstream broke';
+
+/**
+ * A request with its answer, from its arrival to its record. The read-only part is known on arrival; each step of the
+ * path adds what it learned, and `record` reads it all.
+ */
+export interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** Ours, unique, never the client's: names the reservation. */
+  readonly id: string;
+  /** What the client and the log see: the client's own `x-request-id` if it sent a plain one, else `id`. */
+  readonly requestId: string;
+  readonly clientNamedIt: boolean;
+  readonly method: string;
+  /** The raw path without its query. */
+  readonly path: string;
+  readonly dialect: Dialect;
+  /** What kind of metered call this is; undefined: it passes unread. */
+  readonly kind: CallKind | undefined;
+  readonly startedMs: number;
+
+  identity?: Identity;
+  /** The whole body of a metered call, as it came. */
+  body?: Uint8Array;
+  reading?: CallReading;
+  decision?: Decision;
+  /** The reply of a limit that refused. */
+  refusal?: RefusalReply;
+  limiterMs?: number;
+  /** Output tokens held for the answer. */
+  reservedOutputTokens?: number;
+  /** True once the request was handed to a connected upstream socket: from then on it may have been worked on. */
+  sent: boolean;
+  upstreamStatus?: number;
+  upstreamRequestId?: string;
+  upstreamStartedMs?: number;
+  firstByteMs?: number;
+  usage?: Usage;
+  ending: Ending;
+  errorCode?: ErrorCode;
+  /** What failed inside, for the log. */
+  cause?: unknown;
+  bytesIn: number;
+  bytesOut: number;
+}

@@ -1,0 +1,66 @@
+import type { IncomingMessage } from 'node:http';
+import { GatewayError } from '@nexus/domain';
+import type { CallReader } from '@nexus/tokens';
+import type { Exchange } from './exchange.ts';
+
+/**
+ * Reads the whole body of a metered call, and from it what the limits must know. Other bodies stay streams.
+ * @throws GatewayError `unsupported_encoding`, `body_too_large`, `invalid_body`
+ */
+export async function read(exchange: Exchange, reader: CallReader, bodyLimitBytes: number): Promise<void> {
+  const { kind, req } = exchange;
+  if (kind === undefined) return;
+  const coding = req.headers['content-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'identity') throw new GatewayError('unsupported_encoding');
+  if (Number(req.headers['content-length'] ?? 0) > bodyLimitBytes) throw tooLarge(bodyLimitBytes);
+  const body = await wholeBody(exchange, bodyLimitBytes);
+  exchange.body = body;
+  const reading = reader.read(kind, body);
+  exchange.reading = reading instanceof Promise ? await reading : reading;
+}
+
+function tooLarge(bodyLimitBytes: number): GatewayError {
+  return new GatewayError('body_too_large', {
+    message: `The request body is too large: at most ${bodyLimitBytes} bytes are taken.`,
+  });
+}
+
+/** Rejects with `client left` made into a GatewayError if the client goes before its body is whole. */
+function wholeBody(exchange: Exchange, bodyLimitBytes: number): Promise<Uint8Array> {
+  const { req } = exchange;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const onData = (chunk: Buffer) => {
+      exchange.bytesIn += chunk.length;
+      if (exchange.bytesIn > bodyLimitBytes) done(() => reject(tooLarge(bodyLimitBytes)));
+      else chunks.push(chunk);
+    };
+    const onEnd = () => done(() => resolve(joined(chunks)));
+    const onBroken = () =>
+      done(() => {
+        exchange.ending = 'client left';
+        reject(new GatewayError('request_timeout', { message: 'The request body broke off.' }));
+      });
+    const done = (then: () => void) => {
+      stopListening(req, onData, onEnd, onBroken);
+      then();
+    };
+    req.on('data', onData);
+    req.once('end', onEnd);
+    req.once('error', onBroken);
+    req.once('close', onBroken);
+  });
+}
+
+function stopListening(req: IncomingMessage, onData: (chunk: Buffer) => void, onEnd: () => void, onBroken: () => void): void {
+  req.off('data', onData);
+  req.off('end', onEnd);
+  req.off('error', onBroken);
+  req.off('close', onBroken);
+  req.on('error', () => {}); // What breaks from here on shows on the answer.
+}
+
+function joined(chunks: readonly Buffer[]): Uint8Array {
+  const [only] = chunks;
+  return chunks.length === 1 && only ? only : Buffer.concat(chunks);
+}

@@ -1,0 +1,50 @@
+import { type Limiter, NO_USAGE, type Reservation, type Usage } from '@nexus/domain';
+import type { LearnedOutput } from '@nexus/limits';
+import type { Exchange } from './exchange.ts';
+
+/** What is made of a reservation at the end: all of it given back, or the usage charged in its place. */
+export type Settling = { readonly giveBack: true } | { readonly giveBack: false; readonly usage: Usage };
+
+/**
+ * What a request owes, whatever happened to it.
+ *
+ * - never reached the upstream, or the upstream answered 429 or 5xx: nothing, not even the request;
+ * - the upstream broke off before its answer: the request;
+ * - nobody waited for the answer (the client left, the time was up): the input, which the upstream has read;
+ * - any other answer: what the meter knows, streams that broke off too; an error answer without a usage costs no tokens.
+ */
+export function settling(exchange: Exchange, metered: Usage | undefined): Settling {
+  const { sent, upstreamStatus, reading, ending, errorCode } = exchange;
+  if (!sent) return { giveBack: true };
+  if (upstreamStatus === undefined) {
+    const unheard = ending === 'client left' || errorCode === 'upstream_timeout';
+    if (!unheard || !reading) return { giveBack: false, usage: NO_USAGE };
+    return { giveBack: false, usage: { ...NO_USAGE, inputTokens: reading.inputTokens, source: reading.inputSource } };
+  }
+  if (upstreamStatus === 429 || upstreamStatus >= 500) return { giveBack: true };
+  if (metered === undefined) return { giveBack: false, usage: NO_USAGE };
+  if (upstreamStatus >= 400 && metered.source !== 'reported') return { giveBack: false, usage: NO_USAGE };
+  return { giveBack: false, usage: metered };
+}
+
+/** Swaps the reservation for what was used, and remembers how long this key's answers are. */
+export async function settle(
+  exchange: Exchange,
+  reservation: Reservation,
+  metered: Usage | undefined,
+  limiter: Limiter,
+  learned: LearnedOutput,
+): Promise<void> {
+  const end = settling(exchange, metered);
+  if (end.giveBack) {
+    exchange.usage = NO_USAGE;
+    await limiter.cancel(reservation);
+    return;
+  }
+  exchange.usage = end.usage;
+  const { inputTokens, outputTokens } = end.usage;
+  await limiter.settle(reservation, { inputTokens, outputTokens });
+  const { reading, identity, ending, upstreamStatus } = exchange;
+  if (reading && identity && ending === 'whole' && upstreamStatus !== undefined && upstreamStatus < 300)
+    learned.learn(identity.principal.keyId, reading.model ?? '', outputTokens / reading.choices);
+}

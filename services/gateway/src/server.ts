@@ -1,0 +1,61 @@
+import { createServer as createHttpServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { ERROR_KINDS, type ErrorCode } from '@nexus/domain';
+import type { Express } from 'express';
+
+/** Above nginx's 60 s: the balancer ends an idle connection, never we while it sends. */
+const KEEP_ALIVE_MS = 75_000;
+
+/** A client that takes longer to send its headers is no client. */
+const HEADERS_MS = 10_000;
+
+const SERVER_OPTIONS = {
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  headersTimeout: HEADERS_MS,
+  // The whole request is watched by `InFlight`: a big upload may take its time.
+  requestTimeout: 0,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16 * 1024,
+  noDelay: true,
+  // h2c and the like may be ignored (RFC 9110 §7.8): the request is answered in HTTP/1.1.
+  shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
+};
+
+/** An HTTP or HTTPS server around an Express app, with every limit that Node leaves open. */
+export function createServer(app: Express, tls: { readonly certPem: string; readonly keyPem: string } | undefined): Server {
+  const server = tls
+    ? createHttpsServer({ ...SERVER_OPTIONS, cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2' }, app)
+    : createHttpServer(SERVER_OPTIONS, app);
+  // Past this many Node drops fields silently, framing and credentials too: none are dropped, `checkFraming` counts them.
+  server.maxHeadersCount = 0;
+  server.on('clientError', (error: Error & { code?: string }, socket: Socket) => refuseUnparsed(error.code ?? '', socket));
+  return server;
+}
+
+/** Answers bytes that are no request. */
+function refuseUnparsed(reason: string, socket: Socket): void {
+  if (reason === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+    socket.destroy();
+    return;
+  }
+  const code: ErrorCode =
+    reason === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : reason === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'bad_framing';
+  const { status, type, sentence } = ERROR_KINDS[code];
+  const body = JSON.stringify({ error: { message: sentence, type, param: null, code } });
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}`;
+  socket.end(`${head}\r\nx-nexus-source: nexus\r\nconnection: close\r\n\r\n${body}`);
+}
+
+/** Starts listening. @throws Error with `code` EADDRINUSE, EACCES and the like */
+export function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      if (address === null || typeof address === 'string') reject(new Error('no address'));
+      else resolve(address);
+    });
+  });
+}

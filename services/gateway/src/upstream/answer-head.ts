@@ -1,0 +1,46 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
+import type { Exchange } from '../path/exchange.ts';
+import { limitHeaders, overruledBy } from '../reply/limit-headers.ts';
+import { headersAnswered } from './headers.ts';
+
+/** A reason phrase is for people; one that isn't plain text is left out (RFC 9112 §4: clients ignore it). */
+export function plainReason(reason: string | undefined): string {
+  return reason === undefined || /[^\t\x20-\x7e]/.test(reason) ? '' : reason;
+}
+
+/** A status that an answer can have: three digits, final (RFC 9110 §15). */
+export function isFinalStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 200 && status <= 599;
+}
+
+/**
+ * The header fields of an upstream's answer as the client gets them: the upstream's own, the request ids, whose an error
+ * is, and the limit headers of the client's key.
+ * @param altered the body will not have the length that the upstream announced
+ */
+export function answerHeaders(
+  exchange: Exchange,
+  status: number,
+  headers: IncomingHttpHeaders,
+  nowMs: number,
+  options: { readonly altered: boolean },
+): OutgoingHttpHeader[] {
+  const decision = exchange.decision;
+  const limits = decision ? limitHeaders(decision.buckets, exchange.dialect, nowMs) : [];
+  const overruled = overruledBy(limits);
+  const { clientNamedIt } = exchange;
+  const without = (name: string) =>
+    (options.altered && name === 'content-length') ||
+    (clientNamedIt && (name === 'x-request-id' || name === 'request-id')) ||
+    name.startsWith('x-nexus-') ||
+    (name === 'x-should-retry' && status < 500 && status !== 429 && status !== 408 && status !== 409) ||
+    overruled(name);
+  const out = headersAnswered(headers, without);
+  const upstreamsOwn = clientNamedIt ? undefined : (headers['x-request-id'] ?? headers['request-id']);
+  const requestId = upstreamsOwn ?? exchange.requestId;
+  if (clientNamedIt || headers['x-request-id'] === undefined) out.push('x-request-id', requestId);
+  if (clientNamedIt || headers['request-id'] === undefined) out.push('request-id', requestId);
+  if (status >= 400) out.push('x-nexus-source', 'upstream');
+  for (const limit of limits) out.push(limit);
+  return out;
+}

@@ -1,0 +1,104 @@
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+
+interface Head {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: OutgoingHttpHeader[];
+}
+
+/**
+ * Writes an answer to the client: as few writes as the answer allows, as many as its chunks ask for.
+ *
+ * The head waits for the first chunk until the next turn of the event loop. An answer that is whole by then leaves in a
+ * single write, with its length; a stream's head leaves at once after that turn, and each chunk as it comes.
+ */
+export class AnswerWriter {
+  readonly #res: ServerResponse;
+  #head: Head | undefined;
+  #held: Uint8Array[] = [];
+  #flush: NodeJS.Immediate | undefined;
+  #bytes = 0;
+  readonly #onInvalid: (error: unknown) => void;
+
+  /** @param onInvalid called if the head can't be written because it isn't valid HTTP; nothing was written then */
+  constructor(res: ServerResponse, onInvalid: (error: unknown) => void) {
+    this.#res = res;
+    this.#onInvalid = onInvalid;
+  }
+
+  /** Body bytes handed over so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether the head went out or is about to: from here on the answer can only go on or break off. */
+  get started(): boolean {
+    return this.#head !== undefined || this.#res.headersSent;
+  }
+
+  head(status: number, reason: string, headers: OutgoingHttpHeader[]): void {
+    this.#head = { status, reason, headers };
+    this.#flush = setImmediate(() => this.#flushHead());
+  }
+
+  /** @returns whether more may come at once; if not, wait for `drain` */
+  chunk(bytes: Uint8Array): boolean {
+    this.#bytes += bytes.length;
+    if (this.#head === undefined) return this.#res.write(bytes);
+    this.#held.push(bytes);
+    return true;
+  }
+
+  /** The answer is whole. */
+  end(): void {
+    const head = this.#head;
+    if (head === undefined) {
+      this.#res.end();
+      return;
+    }
+    clearImmediate(this.#flush);
+    const body = this.#held.length === 1 ? this.#held[0] : Buffer.concat(this.#held);
+    if (!hasLength(head.headers) && mayHaveBody(this.#res, head.status))
+      head.headers.push('content-length', String(this.#bytes));
+    if (this.#writeHead(head)) this.#res.end(body);
+  }
+
+  /** The answer will never be whole. What came goes out, and then the connection breaks. */
+  abandon(): void {
+    clearImmediate(this.#flush);
+    if (this.#head !== undefined) this.#flushHead();
+    const { socket } = this.#res;
+    if (socket) socket.destroySoon();
+    else this.#res.destroy();
+  }
+
+  #flushHead(): void {
+    const head = this.#head;
+    if (head === undefined || this.#res.destroyed) return;
+    if (!this.#writeHead(head)) return;
+    if (this.#held.length === 0) this.#res.flushHeaders();
+    for (const bytes of this.#held) this.#res.write(bytes);
+    this.#held = [];
+  }
+
+  #writeHead(head: Head): boolean {
+    this.#head = undefined;
+    try {
+      this.#res.writeHead(head.status, head.reason, head.headers);
+      return true;
+    } catch (error) {
+      this.#onInvalid(error);
+      return false;
+    }
+  }
+}
+
+function hasLength(headers: readonly OutgoingHttpHeader[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === 'content-length') return true;
+  return false;
+}
+
+/** RFC 9110 §6.4.1: answers to HEAD, and 1xx, 204 and 304, have no body. */
+function mayHaveBody(res: ServerResponse, status: number): boolean {
+  return res.req.method !== 'HEAD' && status >= 200 && status !== 204 && status !== 304;
+}

@@ -1,0 +1,103 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
+import { CREDENTIAL_HEADERS, type Identity } from '../path/identify.ts';
+
+/** Fields between two hops alone (RFC 9110 §7.6.1), with their forebears. */
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'expect',
+];
+
+/** What tells who and where the client is: the provider has no business with it. */
+const CLIENT_PRIVATE = [
+  'cookie',
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'fastly-client-ip',
+];
+
+/** Nexus sets these anew. */
+const SET_ANEW = ['host', 'content-length'];
+
+const NOT_SENT_UPSTREAM = new Set([...HOP_BY_HOP, ...CLIENT_PRIVATE, ...SET_ANEW, ...CREDENTIAL_HEADERS]);
+
+/** Never answered to the client: hop-by-hop, and the offer to call the upstream by another way (RFC 7838), past Nexus. */
+const NOT_ANSWERED = new Set([...HOP_BY_HOP, 'alt-svc']);
+
+/** What `Connection` may not name away: the fields that say whose request it is and what its body is. */
+const KEPT_IN_SPITE_OF_CONNECTION = /^(?:authorization|x-api-key|api-key|x-goog-api-key|host|content-.*|x-request-id)$/;
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** The fields that a `Connection` header names, in lower case. */
+function namedByConnection(connection: string | undefined): ReadonlySet<string> {
+  if (connection === undefined || /^(?:keep-alive|close)$/i.test(connection)) return NONE;
+  const names = connection.split(',').map((name) => name.trim().toLowerCase());
+  return new Set(names.filter((name) => !KEPT_IN_SPITE_OF_CONNECTION.test(name)));
+}
+
+/** The credential for the upstream in the header that brought the client's: theirs as it came, or ours in its place. */
+function credentialUpstream(identity: Identity, headers: IncomingHttpHeaders): string {
+  const { principal, header } = identity;
+  if (principal.upstreamKey === undefined) return String(headers[header]);
+  return header === 'authorization' ? `Bearer ${principal.upstreamKey}` : principal.upstreamKey;
+}
+
+/**
+ * The header fields for the upstream as a flat list of names and values, in the client's order and spelling: all but
+ * hop-by-hop ones, the client's address and cookies, `x-nexus-*`, and credentials other than the one that was believed.
+ */
+export function headersUpstream(
+  rawHeaders: readonly string[],
+  headers: IncomingHttpHeaders,
+  identity: Identity,
+  options: { readonly metered: boolean },
+): string[] {
+  const dropped = namedByConnection(headers.connection);
+  const out: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    const value = rawHeaders[i + 1];
+    if (name === undefined || value === undefined) continue;
+    const lower = name.toLowerCase();
+    if (lower === identity.header) out.push(name, credentialUpstream(identity, headers));
+    else if (NOT_SENT_UPSTREAM.has(lower) || dropped.has(lower)) continue;
+    else if (lower.startsWith('x-nexus-') || lower.startsWith('x-forwarded-')) continue;
+    else if (options.metered && lower === 'accept-encoding') continue;
+    else out.push(name, value);
+  }
+  // A metered answer is read on its way: an encoded one would have to be decoded first.
+  if (options.metered) out.push('accept-encoding', 'identity');
+  return out;
+}
+
+/**
+ * The upstream's header fields for the client as a flat list, without hop-by-hop ones and those that `without` names.
+ * Limit headers and request ids are added by the caller.
+ */
+export function headersAnswered(
+  headers: IncomingHttpHeaders,
+  without: (lowerName: string) => boolean,
+): OutgoingHttpHeader[] {
+  const dropped = namedByConnection(headers.connection);
+  const out: OutgoingHttpHeader[] = [];
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (value === undefined || NOT_ANSWERED.has(name) || dropped.has(name) || without(name)) continue;
+    out.push(name, value);
+  }
+  return out;
+}

@@ -1,0 +1,255 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { GatewayError } from '@nexus/domain';
+import { type Meter, makeMeter } from '@nexus/tokens';
+import { type Dispatcher, Pool } from 'undici';
+import type { Exchange } from '../path/exchange.ts';
+import { AnswerWriter } from './answer-writer.ts';
+import { answerHeaders, isFinalStatus, plainReason } from './answer-head.ts';
+import { CallEnded, upstreamFailure } from './failures.ts';
+import { headersUpstream } from './headers.ts';
+import { spliced } from './splice.ts';
+
+/** How metered calls are sent. */
+export interface MeteredOptions {
+  readonly target: { readonly origin: string; readonly pathPrefix: string };
+  readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly idleMs: number };
+  readonly onDisconnect: 'cancel' | 'drain';
+  readonly askUsage: boolean;
+}
+
+/** A call whose answer is under way. */
+export interface MeteredCall {
+  readonly meter: Meter | undefined;
+  /** Resolves when the exchange with the upstream is over; rejects with a GatewayError if no answer began. */
+  readonly over: Promise<void>;
+  /** Ends the call because the upstream has sent nothing of worth for too long. */
+  stall(): void;
+  /** When the upstream last sent something of worth, on the clock of `nowMs`. */
+  lastDataMs(): number;
+}
+
+/** Sends metered calls upstream as the very bytes that came, and gives the answers back as they come. */
+export class MeteredUpstream {
+  readonly #pool: Pool;
+  readonly #options: MeteredOptions;
+  readonly #nowMs: () => number;
+
+  constructor(options: MeteredOptions, nowMs: () => number) {
+    this.#options = options;
+    this.#nowMs = nowMs;
+    this.#pool = new Pool(options.target.origin, {
+      connections: null,
+      pipelining: 1,
+      connect: { timeout: options.timeouts.connectMs },
+      headersTimeout: options.timeouts.firstByteMs,
+      // Heartbeat comments are no data: the idle limit is kept by whoever watches `lastDataMs`.
+      bodyTimeout: 0,
+      maxHeaderSize: 64 * 1024,
+    });
+  }
+
+  /** Sends the call. A connection that can't be made is tried once more; what was sent is never sent again. */
+  send(exchange: Exchange): MeteredCall {
+    const { reading, body, identity, req } = exchange;
+    if (!reading || !body || !identity) throw new GatewayError('internal_error');
+    const splice = this.#options.askUsage ? reading.askUsage : undefined;
+    const request: Dispatcher.DispatchOptions = {
+      path: this.#options.target.pathPrefix + (req.url ?? '/'),
+      method: 'POST',
+      headers: headersUpstream(req.rawHeaders, req.headers, identity, { metered: true }),
+      body: splice ? spliced(body, splice) : body,
+    };
+    const call = new Call(exchange, splice !== undefined, this.#options.onDisconnect, this.#nowMs);
+    call.onConnectFailure = () => this.#pool.dispatch(request, call);
+    this.#pool.dispatch(request, call);
+    return call;
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+/** A drained answer is read on for no longer than this. */
+const LONGEST_DRAIN_MS = 600_000;
+
+class Call implements Dispatcher.DispatchHandler, MeteredCall {
+  readonly over: Promise<void>;
+  meter: Meter | undefined;
+  /** Sends the call once more; taken away once used. */
+  onConnectFailure: (() => void) | undefined;
+  readonly #exchange: Exchange;
+  readonly #hideUsage: boolean;
+  readonly #onDisconnect: 'cancel' | 'drain';
+  readonly #nowMs: () => number;
+  readonly #writer: AnswerWriter;
+  #controller: Dispatcher.DispatchController | undefined;
+  #lastDataMs: number;
+  #clientGone = false;
+  #over = false;
+  #drainLimit: NodeJS.Timeout | undefined;
+  #resolve: () => void = () => {};
+  #reject: (error: GatewayError) => void = () => {};
+  readonly #onClose = () => this.#clientLeft();
+  readonly #onDrain = () => this.#controller?.resume();
+
+  constructor(exchange: Exchange, hideUsage: boolean, onDisconnect: 'cancel' | 'drain', nowMs: () => number) {
+    this.#exchange = exchange;
+    this.#hideUsage = hideUsage;
+    this.#onDisconnect = onDisconnect;
+    this.#nowMs = nowMs;
+    this.#lastDataMs = nowMs();
+    this.#writer = new AnswerWriter(exchange.res, (error) => this.#invalid(error));
+    this.over = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    exchange.res.once('close', this.#onClose);
+    if (exchange.res.destroyed) this.#clientLeft();
+  }
+
+  lastDataMs(): number {
+    return this.#lastDataMs;
+  }
+
+  stall(): void {
+    if (this.#controller?.paused) return; // The client is slow, not the upstream.
+    this.#controller?.abort(new CallEnded('idle'));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#over) {
+      controller.abort(new CallEnded('client left'));
+      return;
+    }
+    this.#controller = controller;
+    this.#exchange.sent = true;
+    this.#exchange.upstreamStartedMs = this.#nowMs();
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    reason?: string,
+  ): void {
+    if (status >= 100 && status < 200) return;
+    if (!isFinalStatus(status)) {
+      controller.abort(new CallEnded('upstream invalid'));
+      return;
+    }
+    const exchange = this.#exchange;
+    const now = this.#nowMs();
+    this.#lastDataMs = now;
+    exchange.upstreamStatus = status;
+    exchange.firstByteMs = now - exchange.startedMs;
+    const id = headers['x-request-id'] ?? headers['request-id'];
+    if (typeof id === 'string') exchange.upstreamRequestId = id;
+    if ((status === 401 || status === 403) && exchange.identity?.principal.upstreamKey !== undefined) {
+      this.#refusedKey = true;
+      return;
+    }
+    const meter = this.#makeMeter(headers);
+    this.meter = meter;
+    const altered = this.#hideUsage && meter.streams;
+    this.#writer.head(
+      status,
+      plainReason(reason),
+      answerHeaders(exchange, status, headers, Date.now(), { altered }),
+    );
+  }
+
+  #refusedKey = false;
+
+  #makeMeter(headers: IncomingHttpHeaders): Meter {
+    const { kind, reading } = this.#exchange;
+    return makeMeter({
+      kind: kind ?? 'other',
+      contentType: headers['content-type'],
+      contentEncoding: headers['content-encoding'],
+      model: reading?.model,
+      inputTokens: reading?.inputTokens ?? 0,
+      inputSource: reading?.inputSource ?? 'estimated',
+      hideUsage: this.#hideUsage,
+    });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { meter } = this;
+    if (meter === undefined) return;
+    const forClient = meter.write(chunk);
+    if (meter.lastWasData) this.#lastDataMs = this.#nowMs();
+    if (forClient === undefined || this.#clientGone) return;
+    if (!this.#writer.chunk(forClient)) {
+      controller.pause();
+      this.#exchange.res.once('drain', this.#onDrain);
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#refusedKey) {
+      this.#finish(new GatewayError('upstream_refused_key'));
+      return;
+    }
+    const rest = this.meter?.end();
+    if (!this.#clientGone) {
+      if (rest) this.#writer.chunk(rest);
+      this.#writer.end();
+    }
+    this.#finish();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#over) return;
+    const exchange = this.#exchange;
+    if (!exchange.sent && !this.#clientGone && this.onConnectFailure) {
+      const again = this.onConnectFailure;
+      this.onConnectFailure = undefined;
+      again();
+      return;
+    }
+    exchange.cause = error;
+    if (this.#refusedKey) {
+      this.#finish(new GatewayError('upstream_refused_key', { cause: error }));
+    } else if (this.#clientGone) {
+      this.#finish();
+    } else if (this.#writer.started) {
+      exchange.ending = 'upstream broke';
+      this.#writer.abandon();
+      this.#finish();
+    } else {
+      this.#finish(upstreamFailure(error, exchange.sent));
+    }
+  }
+
+  #invalid(error: unknown): void {
+    this.#controller?.abort(new CallEnded('upstream invalid', { cause: error }));
+    this.#finish(new GatewayError('upstream_invalid', { cause: error }));
+  }
+
+  #clientLeft(): void {
+    if (this.#over || this.#exchange.res.writableFinished) return;
+    this.#clientGone = true;
+    this.#exchange.ending = 'client left';
+    if (this.#onDisconnect === 'drain' && this.#exchange.sent) {
+      this.#controller?.resume();
+      this.#drainLimit = setTimeout(() => this.#controller?.abort(new CallEnded('client left')), LONGEST_DRAIN_MS);
+      this.#drainLimit.unref();
+      return;
+    }
+    this.#controller?.abort(new CallEnded('client left'));
+    this.#finish();
+  }
+
+  #finish(failure?: GatewayError): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#drainLimit);
+    const { res } = this.#exchange;
+    res.off('close', this.#onClose);
+    res.off('drain', this.#onDrain);
+    this.#exchange.bytesOut += this.#writer.bytes;
+    if (failure) this.#reject(failure);
+    else this.#resolve();
+  }
+}
