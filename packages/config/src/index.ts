@@ -1,1 +1,8 @@
-export {};
+export { type Config, KeyEntry, type ModelLimits, TlsFiles } from './config.ts';
+export { describeLimitSet, describeLimits } from './describe.ts';
+export { configurationMarkdown } from './documentation.ts';
+export { configJsonSchema } from './json-schema.ts';
+export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
+export type { LimitSet } from './owner-limits.ts';
+export { Principals } from './principals.ts';
+export { type ConfigProblem, ConfigProblems } from './problems.ts';

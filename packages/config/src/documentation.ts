@@ -1,0 +1,124 @@
+import { FORMATS } from './formats.ts';
+import { LATER } from './later.ts';
+import { LIMIT_KINDS } from './limit-settings.ts';
+import { SCALAR_ENTRIES } from './scalar-settings.ts';
+import { LIST_SHAPES } from './shape.ts';
+
+const INTRODUCTION = `<!-- Made by \`node packages/config/scripts/write-docs.ts\` from the schema. Change that, not this. -->
+
+# Configuration
+
+Nexus reads one YAML file: the one that \`--config FILE\` names, else \`CONFIG_PATH\`, else \`./config.yaml\`. Environment
+variables are stronger than the file, flags stronger than both. An empty variable counts as not set.
+
+\`\`\`yaml
+listen_port: 8080
+target_url: https://api.openai.com
+limits:                          # each API key
+  requests_per_second: 10
+  burst: 20
+  model_tokens_per_minute: 50000
+\`\`\`
+
+A configuration with a mistake is refused, and every mistake is named with its line and what would be right.
+Unknown settings are mistakes. The file is UTF-8, one document of at most 1 MB; anchors, aliases and \`<<\` work.
+[config.schema.json](config.schema.json) lets an editor check it while you write.
+
+- **Durations** are \`250ms\`, \`10s\`, \`5m\`, \`2h\`, \`1d\`; **sizes** \`512KB\`, \`10MB\`, \`1GB\` (1 KB is 1024 bytes).
+- **\`\${NAME}\`** in any text is replaced by the environment variable, \`\${NAME:-default}\` by it or the default where it
+  is unset or empty; \`$\${\` is a plain \`\${\`. Between braces or brackets put it in quotes: \`{ key: "\${NAME}" }\`.
+- **\`file:/run/secrets/x\`** in place of a key reads it from that file, without the newline at its end.
+- Paths in the file are relative to its folder; paths in variables and flags to the working directory.
+
+## Single values
+`;
+
+const LIMITS = `
+## Limits
+
+\`limits\` at the top hold for each API key; \`gateway.limits\` for all traffic together; \`models.<pattern>.limits\` for all
+traffic of the models that match; \`keys[].limits\` for one key. All that concern a request hold. A key's own limit replaces the default of the same name, and
+\`unlimited\` lifts it; the other defaults stay.
+
+A limit is a whole number or \`{ limit, burst }\`. One that is absent does not limit; \`0\` refuses everything. There are no
+fractions: for one request in two seconds write \`requests_per_minute: 30\`.
+
+- **Per second, minute, hour**: a bucket that refills all the time. In any window of \`t\`, at most \`burst + rate · t\` pass.
+  The burst is by default the limit's own number. \`burst\` beside \`requests_per_second\` is that limit's burst; the others take \`{ limit: 600, burst: 20 }\`.
+- **Per day, month**: a fixed amount for each day or month of the calendar in \`time_zone\`, without a burst.
+- \`model_tokens\` are prompt and answer together.
+
+| limit | what it bounds |
+|---|---|
+`;
+
+const KEYS = `
+## Keys
+
+\`\`\`yaml
+keys:
+  - id: search-prod                        # what logs and bucket names show
+    key: \${SEARCH_PROD_KEY}                # what the client sends
+    upstream_key: file:/run/secrets/openai # what the upstream gets; absent: the client's own key passes
+    limits: { requests_per_second: 50, model_tokens_per_minute: unlimited }
+    expires: 2027-03-31                    # the last day, in time_zone; or an instant, 2027-03-31T12:00:00Z
+api_keys:
+  nexus-client-demo: \${OPENAI_KEY}         # the short form: client key to upstream key
+\`\`\`
+
+Without \`keys\` and \`api_keys\`, clients' own keys pass through, and each is limited by itself. A key without an id is
+named \`key-\` and the first twelve digits of its HMAC-SHA-256: the same on every instance, and in every order of the file.
+Two entries may share neither id nor key. A list of keys that is empty is a mistake, since it would let every key in.
+`;
+
+/** docs/configuration.md, made from the schema. */
+export function configurationMarkdown(): string {
+  const scalars = SCALAR_ENTRIES.map(({ path, format, shown, env, arg, doc }) => {
+    const standard = shown === '' ? 'none' : `\`${shown}\``;
+    const { title } = FORMATS[format];
+    return `| \`${path}\` | ${title} | ${standard} | ${doc} | \`${env}\`<br>\`--${arg}\` |\n`;
+  });
+  const lists = Object.entries(LIST_SHAPES).map(
+    ([name, shape]) => `| \`${name}\` | ${shape.description ?? ''} |\n`,
+  );
+  const limits = [...LIMIT_KINDS.keys()].map((name) => `| \`${name}\` | ${meaningOf(name)} |\n`);
+  const later = [...LATER].map(([scope, names]) => {
+    const list = [...names].map((name) => `\`${name}\``).join(', ');
+    return `| ${SCOPE_TITLES.get(scope) ?? scope} | ${list} |\n`;
+  });
+  return [
+    INTRODUCTION,
+    '\n| setting | value | default | meaning | environment, flag |\n|---|---|---|---|---|\n',
+    ...scalars,
+    '\n## Lists and mappings\n\nThese stand in the file alone.\n\n| setting | meaning |\n|---|---|\n',
+    ...lists,
+    LIMITS,
+    ...limits,
+    KEYS,
+    '\n## Not in this version\n\nThese names are refused, never read and ignored.\n\n| where | names |\n|---|---|\n',
+    ...later,
+  ].join('');
+}
+
+const SCOPE_TITLES = new Map([
+  ['file', 'the file'],
+  ['admin', '`admin`'],
+  ['key', 'an entry of `keys`'],
+  ['limits', '`limits`'],
+  ['limit', '`{ limit, burst }`'],
+]);
+
+function meaningOf(name: string): string {
+  const kind = LIMIT_KINDS.get(name);
+  if (kind?.kind === 'concurrency') return 'Requests under way at once.';
+  if (name === 'max_request_tokens') return "One request's tokens, prompt and answer together.";
+  if (kind?.kind === 'size') return "One answer's tokens.";
+  const [what, period] = name.split('_per_');
+  const nouns = new Map([
+    ['requests', 'Requests'],
+    ['model_tokens', 'Tokens, prompt and answer together,'],
+    ['input_tokens', 'Tokens of prompts'],
+    ['output_tokens', 'Tokens of answers'],
+  ]);
+  return `${nouns.get(what ?? '') ?? ''} per ${kind?.kind === 'calendar' ? `calendar ${period}` : period}.`;
+}

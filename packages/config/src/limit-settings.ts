@@ -1,0 +1,196 @@
+import type { Counted, Limit } from '@nexus/domain';
+import { isShowable, nearestName } from './did-you-mean.ts';
+import { notSupported } from './later.ts';
+import type { Finding } from './problems.ts';
+import { parseWhole } from './quantity.ts';
+
+const COUNTED: readonly Counted[] = ['requests', 'model_tokens', 'input_tokens', 'output_tokens'];
+
+/** Periods of the limits with continuous refill, in milliseconds. */
+const RATE_PERIODS = { second: 1_000, minute: 60_000, hour: 3_600_000 } as const;
+const CALENDAR_PERIODS = ['day', 'month'] as const;
+
+/** A limiter keeps grains, one unit being as many as its period has milliseconds; all of it must stay below this. */
+const GRAINS_BOUND = 2 ** 52;
+
+interface RateKind {
+  readonly kind: 'rate';
+  readonly counts: Counted;
+  readonly period: keyof typeof RATE_PERIODS;
+}
+interface CalendarKind {
+  readonly kind: 'calendar';
+  readonly counts: Counted;
+  readonly period: (typeof CALENDAR_PERIODS)[number];
+}
+type LimitKind = RateKind | CalendarKind | { readonly kind: 'concurrency' | 'size' };
+
+const RATE_PERIOD_NAMES = ['second', 'minute', 'hour'] as const;
+
+/** Every limit that a `limits` mapping may hold, by its name, in the order of the documentation. */
+export const LIMIT_KINDS: ReadonlyMap<string, LimitKind> = new Map<string, LimitKind>([
+  ...COUNTED.flatMap((counts) => [
+    ...RATE_PERIOD_NAMES.map((period): [string, LimitKind] => [
+      `${counts}_per_${period}`,
+      { kind: 'rate', counts, period },
+    ]),
+    ...CALENDAR_PERIODS.map((period): [string, LimitKind] => [
+      `${counts}_per_${period}`,
+      { kind: 'calendar', counts, period },
+    ]),
+  ]),
+  ['concurrent_requests', { kind: 'concurrency' }],
+  ['max_request_tokens', { kind: 'size' }],
+  ['max_output_tokens', { kind: 'size' }],
+]);
+
+/** A finding below the limit's own value, such as at its `burst`. */
+export interface LimitFinding extends Finding {
+  /** The name inside `{ limit, burst }` that it is about. */
+  readonly at?: string;
+}
+
+export type ReadLimit =
+  | { readonly ok: true; readonly limit: Limit | 'unlimited' }
+  | { readonly ok: false; readonly findings: readonly LimitFinding[] };
+
+/**
+ * Reads one limit: a whole number, `{ limit, burst }`, or, where there is a default to lift, `unlimited`.
+ * `sharedBurst` is the `burst` that stands beside `requests_per_second`.
+ */
+export function readLimit(
+  name: string,
+  value: unknown,
+  options: { timeZone: string; sharedBurst?: unknown },
+): ReadLimit {
+  const kind = LIMIT_KINDS.get(name);
+  if (kind === undefined) return fail({ wrong: 'is no limit', remedy: 'remove it' });
+  if (value === 'unlimited') return { ok: true, limit: 'unlimited' };
+  let amountValue = value;
+  let burstValue = options.sharedBurst;
+  const findings: LimitFinding[] = [];
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const fields = new Map<string, unknown>(Object.entries(value));
+    for (const field of fields.keys()) {
+      if (field !== 'limit' && field !== 'burst') findings.push(unknownField(field));
+    }
+    if (!fields.has('limit')) {
+      findings.push({ wrong: 'has no `limit`', remedy: `write ${name}: { limit: 10, burst: 20 }` });
+    }
+    amountValue = fields.get('limit') ?? 0;
+    burstValue = fields.get('burst') ?? burstValue;
+    if (fields.has('burst') && kind.kind !== 'rate') {
+      findings.push({
+        at: 'burst',
+        wrong: 'stands at a limit that has none: only limits per second, minute and hour have a burst',
+        remedy: 'remove it',
+      });
+    }
+  }
+  const amount = parseWhole(amountValue);
+  if (amount === undefined) return fail(...findings, amountFinding(name, kind, amountValue));
+  const most =
+    kind.kind === 'rate' ? Math.floor((GRAINS_BOUND - 1) / RATE_PERIODS[kind.period]) : GRAINS_BOUND - 1;
+  if (amount >= GRAINS_BOUND || (burstValue === undefined && amount > most)) {
+    return fail(...findings, { wrong: 'is too large', remedy: `write at most ${most}` });
+  }
+  if (kind.kind !== 'rate') {
+    return findings.length > 0
+      ? fail(...findings)
+      : { ok: true, limit: plainLimit(name, kind, amount, options.timeZone) };
+  }
+  const burst = burstValue === undefined ? amount : parseWhole(burstValue);
+  const burstProblem = burstFinding(amount, burst, most);
+  if (burstProblem !== undefined) findings.push({ at: 'burst', ...burstProblem });
+  if (findings.length > 0 || burst === undefined) return fail(...findings);
+  const { counts } = kind;
+  return {
+    ok: true,
+    limit: { kind: 'rate', name, counts, periodMs: RATE_PERIODS[kind.period], amount, burst },
+  };
+}
+
+function fail(...findings: LimitFinding[]): ReadLimit {
+  return { ok: false, findings };
+}
+
+function plainLimit(
+  name: string,
+  kind: Exclude<LimitKind, RateKind>,
+  amount: number,
+  timeZone: string,
+): Limit {
+  if (kind.kind === 'calendar') {
+    return { kind: 'calendar', name, counts: kind.counts, period: kind.period, amount, timeZone };
+  }
+  if (name === 'max_request_tokens' || name === 'max_output_tokens') return { kind: 'size', name, amount };
+  return { kind: 'concurrency', name, slots: amount };
+}
+
+function burstFinding(amount: number, burst: number | undefined, most: number): Finding | undefined {
+  if (burst === undefined) return { wrong: 'is not a whole number', remedy: 'write a whole number from 1' };
+  if (amount === 0) {
+    return burst === 0
+      ? undefined
+      : { wrong: 'stands beside a limit of 0, which refuses everything', remedy: 'remove the burst' };
+  }
+  if (burst === 0) {
+    return {
+      wrong: 'is 0, which would refuse everything',
+      remedy: 'write at least 1, or leave it out; to refuse everything set the limit to 0',
+    };
+  }
+  return burst > most ? { wrong: 'is too large', remedy: `write at most ${most}` } : undefined;
+}
+
+function unknownField(field: string): LimitFinding {
+  const later = notSupported('limit', field);
+  if (later !== undefined)
+    return { at: field, wrong: 'is not supported by this version of Nexus', remedy: later.remedy };
+  const meant = nearestName(field, ['limit', 'burst']);
+  if (meant !== undefined) return { at: field, wrong: 'is unknown', remedy: `did you mean \`${meant}\`?` };
+  const remedy = 'a limit has `limit` and `burst`';
+  // A name that is not made like a setting's may be a secret; it is not repeated.
+  if (!isShowable(field)) return { wrong: 'holds an unknown name', remedy };
+  return { at: field, wrong: 'is unknown', remedy };
+}
+
+function amountFinding(name: string, kind: LimitKind, value: unknown): LimitFinding {
+  if (typeof value === 'number' || (typeof value === 'string' && /^\d+\.\d+$/.test(value))) {
+    const number = Number(value);
+    if (Number.isNaN(number) || number === Number.POSITIVE_INFINITY) {
+      return { wrong: 'is not a number', remedy: 'write a whole number; leave the limit out for no limit' };
+    }
+    if (number < 0) return { wrong: 'is negative', remedy: 'write a whole number; 0 refuses everything' };
+    if (!Number.isInteger(number))
+      return { wrong: 'is not a whole number', remedy: wholeRemedy(name, kind, number) };
+    return { wrong: 'is too large', remedy: 'write a smaller number; leave the limit out for no limit' };
+  }
+  const digits = typeof value === 'string' ? value.replaceAll(/[_, ']/g, '') : '';
+  const short = /^(\d{1,6})(k|m)$/i.exec(digits);
+  const meant = short
+    ? Number(short[1]) * (short[2]?.toLowerCase() === 'k' ? 1_000 : 1_000_000)
+    : parseWhole(digits);
+  return {
+    wrong: 'is not a whole number',
+    remedy: meant === undefined ? `write such as ${name}: 10` : `write ${name}: ${meant}`,
+  };
+}
+
+/** A fraction of a request a second is a whole number a minute or an hour. */
+function wholeRemedy(name: string, kind: LimitKind, fraction: number): string {
+  if (kind.kind === 'rate') {
+    for (const period of RATE_PERIOD_NAMES) {
+      const amount = (fraction * RATE_PERIODS[period]) / RATE_PERIODS[kind.period];
+      const whole = Math.round(amount);
+      if (
+        RATE_PERIODS[period] > RATE_PERIODS[kind.period] &&
+        whole > 0 &&
+        Math.abs(amount - whole) < 1e-9 * whole
+      ) {
+        return `write ${kind.counts}_per_${period}: ${whole}`;
+      }
+    }
+  }
+  return `write ${name}: ${Math.max(1, Math.floor(fraction))}`;
+}

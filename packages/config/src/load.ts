@@ -1,0 +1,191 @@
+import { dirname, resolve } from 'node:path';
+import type { Config, ModelLimits } from './config.ts';
+import { readConfigText, shownPath } from './config-file.ts';
+import { ENVIRONMENT, readEnvironment } from './environment-settings.ts';
+import { checkFileNames, readFileScalars } from './file-settings.ts';
+import { COMMAND_LINE, type Flags, readFlags } from './flags.ts';
+import { parseAddress } from './formats.ts';
+import { type Environment, variable } from './interpolation.ts';
+import { readKeys } from './key-entries.ts';
+import { isModelPattern, modelMatcher } from './model-pattern.ts';
+import { limitSet, ownerLimits, readNamedLimits } from './owner-limits.ts';
+import { Principals } from './principals.ts';
+import { type Place, ProblemList } from './problems.ts';
+import { type ScalarValues, settleScalars } from './scalar-settings.ts';
+import { checkScalars, type ScalarText } from './scalar-sources.ts';
+import { LIST_SHAPES } from './shape.ts';
+import { checkShape } from './shape-problems.ts';
+import { readTlsFiles } from './tls-files.ts';
+import { type MapTree, parseYaml } from './yaml-tree.ts';
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** Who each credential acts for. */
+  readonly principals: Principals;
+  /** The file as the user would name it. */
+  readonly file: string;
+}
+
+export interface LoadOptions {
+  /** Flags alone: what stands after the program and its command. */
+  readonly args: readonly string[];
+  readonly env: Environment;
+  readonly cwd: string;
+  /** For keys that expire; the system's clock if absent. */
+  readonly nowMs?: () => number;
+}
+
+/**
+ * Reads the configuration: the file that --config or CONFIG_PATH names (default ./config.yaml), over it the
+ * environment, over that the flags. Throws ConfigProblems with everything that is wrong with all three.
+ */
+export function loadConfig(options: LoadOptions): LoadedConfig {
+  const problems = new ProblemList();
+  const flags = readFlags(options.args, problems);
+  const named = flags.config ?? (variable(options.env, 'CONFIG_PATH') || undefined);
+  const path = resolve(options.cwd, named ?? 'config.yaml');
+  const file = shownPath(path, options.cwd);
+  const text = readConfigText(path, { file, chosen: named !== undefined, problems });
+  const parsed =
+    text === undefined ? undefined : parseYaml(text, { file, environment: options.env, problems });
+  const tree: MapTree = parsed?.tree ?? {
+    kind: 'map',
+    place: { file, line: undefined, column: undefined },
+    entries: new Map(),
+    extent: { nodes: 1, levels: 1 },
+  };
+  const config = buildConfig(tree, flags, parsed?.references ?? new Set(), { ...options, path }, problems);
+  const { nowMs } = options;
+  return Object.freeze({
+    config,
+    principals: new Principals(config, nowMs === undefined ? {} : { nowMs }),
+    file,
+  });
+}
+
+function buildConfig(
+  tree: MapTree,
+  flags: Flags,
+  references: ReadonlySet<string>,
+  options: LoadOptions & { path: string },
+  problems: ProblemList,
+): Config {
+  const folder = dirname(options.path);
+  checkFileNames(tree, problems);
+  const fromFile = readFileScalars(tree, problems);
+  const fromEnvironment = withPlace(readEnvironment(options.env, references, problems), ENVIRONMENT);
+  const fromFlags = withPlace(flags.values, COMMAND_LINE);
+  const sources = [fromFile, fromEnvironment, fromFlags].map((source) => checkScalars(source, problems));
+  const scalars = settleScalars(sources);
+  const placeOf = (path: string): Place =>
+    fromFlags.get(path)?.place ?? fromEnvironment.get(path)?.place ?? fromFile.get(path)?.place ?? tree.place;
+  /** Paths in the file are relative to its folder, others to the working directory. */
+  const fileAt = (path: string, name: string | null) => {
+    if (name === null) return undefined;
+    const place = placeOf(path);
+    const inFile = place !== COMMAND_LINE && place !== ENVIRONMENT;
+    return { path: resolve(inFile ? folder : options.cwd, name), place };
+  };
+
+  for (const [setting, shape] of Object.entries(LIST_SHAPES)) {
+    const entry = tree.entries.get(setting);
+    if (entry !== undefined) checkShape(setting, shape, entry, problems);
+  }
+  const timeZone = scalars.time_zone;
+  const limitsAt = (owner: MapTree | undefined, setting: string) =>
+    readNamedLimits(owner?.entries.get('limits')?.value, { setting, timeZone, problems, hasDefault: false });
+  const mapAt = (setting: string): MapTree | undefined => {
+    const value = tree.entries.get(setting)?.value;
+    return value?.kind === 'map' ? value : undefined;
+  };
+  const defaults = limitsAt(tree, 'limits');
+  const gateway = mapAt('gateway');
+  const gatewayLimits = limitSet(limitsAt(gateway, 'gateway.limits'));
+  const models: ModelLimits[] = [];
+  for (const [pattern, { place, value }] of mapAt('models')?.entries ?? []) {
+    if (!isModelPattern(pattern)) {
+      problems.add(place, 'models', {
+        wrong: 'a model pattern in `models` holds other characters than letters, digits and . * : @ / + _ -',
+        remedy: 'write such as "gpt-4o*"',
+      });
+    }
+    if (value.kind !== 'map') continue;
+    const limits = ownerLimits(`model:${pattern}`, limitSet(limitsAt(value, `models["${pattern}"].limits`)));
+    models.push(Object.freeze({ pattern, matches: modelMatcher(pattern), limits }));
+  }
+  const keys = readKeys(tree, { defaults, timeZone, folder, problems });
+  const tls = readTlsFiles(
+    fileAt('tls.cert_file', scalars.tls.cert_file),
+    fileAt('tls.key_file', scalars.tls.key_file),
+    problems,
+  );
+  const listsKeys = tree.entries.has('keys') || tree.entries.has('api_keys');
+  if (scalars.require_known_keys === true && !listsKeys) {
+    problems.add(placeOf('require_known_keys'), 'require_known_keys', {
+      wrong: '`require_known_keys` is true and no key is listed, so every request would be refused',
+      remedy: 'list `keys`, or remove it',
+    });
+  }
+  const admin = scalars.admin.listen === null ? undefined : parseAddress(scalars.admin.listen);
+  if (admin !== undefined) checkAdminPort(admin, scalars, placeOf('admin.listen'), problems);
+  problems.throwIfAny();
+
+  const proxies = tree.entries.get('trusted_proxies')?.value;
+  const { timeouts } = scalars;
+  return Object.freeze({
+    listenHost: scalars.listen_host,
+    listenPort: scalars.listen_port,
+    target: targetOf(scalars.target_url),
+    logLevel: scalars.log_level,
+    ...(tls === undefined ? {} : { tls }),
+    trustedProxies: Object.freeze(
+      proxies?.kind === 'list'
+        ? proxies.items.flatMap((item) => (item.kind === 'scalar' ? String(item.value) : []))
+        : [],
+    ),
+    keyLimits: limitSet(defaults),
+    gateway: gateway && ownerLimits('gateway', gatewayLimits),
+    models: Object.freeze(models),
+    keys: Object.freeze(keys),
+    requireKnownKeys: scalars.require_known_keys ?? listsKeys,
+    reserve: scalars.reserve,
+    onDisconnect: scalars.on_disconnect,
+    askUsage: scalars.ask_usage,
+    timeZone,
+    timeouts: Object.freeze({
+      connectMs: timeouts.connect,
+      firstByteMs: timeouts.first_byte,
+      idleMs: timeouts.idle,
+      drainMs: timeouts.drain,
+    }),
+    bodyLimitBytes: scalars.body_limit,
+    ...(admin === undefined ? {} : { admin: Object.freeze(admin) }),
+  });
+}
+
+function withPlace(values: ReadonlyMap<string, string>, place: Place): Map<string, ScalarText> {
+  return new Map([...values].map(([path, raw]) => [path, { raw, place }]));
+}
+
+/** The origin, and the path without slashes at its end. */
+function targetOf(href: string): Config['target'] {
+  const url = new URL(href);
+  return Object.freeze({ origin: url.origin, pathPrefix: url.pathname.replace(/\/+$/, '') });
+}
+
+function checkAdminPort(
+  admin: { host: string; port: number },
+  scalars: ScalarValues,
+  place: Place,
+  problems: ProblemList,
+): void {
+  const everywhere = new Set(['0.0.0.0', '::']);
+  const overlap =
+    admin.host === scalars.listen_host || everywhere.has(admin.host) || everywhere.has(scalars.listen_host);
+  if (overlap && admin.port !== 0 && admin.port === scalars.listen_port) {
+    problems.add(place, 'admin.listen', {
+      wrong: '`admin.listen` has the same port as `listen_port`',
+      remedy: 'choose another, such as 127.0.0.1:9090',
+    });
+  }
+}

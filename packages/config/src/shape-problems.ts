@@ -1,0 +1,150 @@
+import type { z } from 'zod';
+import type { Scope } from './later.ts';
+import { LIMIT_KINDS } from './limit-settings.ts';
+import { isModelPattern } from './model-pattern.ts';
+import type { Place, ProblemList } from './problems.ts';
+import { BROKEN } from './shape.ts';
+import { unknownName } from './unknown-name.ts';
+import type { Tree } from './yaml-tree.ts';
+
+type Path = readonly PropertyKey[];
+
+/** A tree as plain values for zod. Mappings have no prototype; what was reported already is BROKEN. */
+export function plainValue(tree: Tree): unknown {
+  switch (tree.kind) {
+    case 'scalar':
+      return tree.value ?? BROKEN;
+    case 'broken':
+      return BROKEN;
+    case 'list':
+      return tree.items.map(plainValue);
+    case 'map': {
+      const plain: Record<string, unknown> = Object.create(null);
+      for (const [name, { value }] of tree.entries) plain[name] = plainValue(value);
+      return plain;
+    }
+  }
+}
+
+/** Checks one list or mapping of the file against its shape; every finding goes to `problems` with its place. */
+export function checkShape(
+  setting: string,
+  shape: z.ZodType,
+  entry: { readonly place: Place; readonly value: Tree },
+  problems: ProblemList,
+): void {
+  reportNulls(entry.value, entry.place, [setting], entry.value, problems);
+  const result = shape.safeParse(plainValue(entry.value));
+  for (const issue of result.error?.issues ?? []) report(issue, setting, entry, problems);
+}
+
+function report(
+  issue: z.core.$ZodIssue,
+  setting: string,
+  entry: { readonly place: Place; readonly value: Tree },
+  problems: ProblemList,
+): void {
+  const { place, tree } = locate(entry, issue.path);
+  const path = settingPath([setting, ...issue.path], entry.value);
+  const add = (at: Place, wrong: string, remedy: string) => problems.add(at, path, { wrong, remedy });
+  if (issue.code === 'unrecognized_keys') {
+    for (const name of issue.keys) {
+      const scope = scopeOf([setting, ...issue.path]);
+      const at = tree?.kind === 'map' ? (tree.entries.get(name)?.place ?? place) : place;
+      problems.add(at, path, unknownName(scope, name, KNOWN[scope] ?? [], path));
+    }
+  } else if (tree === undefined) {
+    const parent = settingPath([setting, ...issue.path.slice(0, -1)], entry.value);
+    const name = String(issue.path.at(-1));
+    if (issue.code === 'custom' && KNOWN.key?.includes(name) !== true) {
+      add(place, `\`${path}\` ${issue.message}`, remedyOf(issue));
+    } else {
+      add(place, `\`${parent}\` has no \`${name}\``, EXAMPLES.get(name) ?? `add \`${name}\``);
+    }
+  } else if (tree.kind === 'broken' || (tree.kind === 'scalar' && tree.value === null)) {
+    // Said already.
+  } else if (issue.code === 'invalid_type') {
+    const list = issue.expected === 'array';
+    const kind = list ? 'list' : 'mapping';
+    const form = list ? `${path}: [ … ], or one \`- …\` a line` : 'indented `name: value` lines below it';
+    add(place, `\`${path}\` is not a ${kind}`, `write ${form}`);
+  } else {
+    add(place, `\`${path}\` ${issue.message}`, remedyOf(issue));
+  }
+}
+
+function remedyOf(issue: z.core.$ZodIssue): string {
+  const params: unknown = 'params' in issue ? issue.params : undefined;
+  const remedy =
+    typeof params === 'object' && params !== null && 'remedy' in params ? params.remedy : undefined;
+  return typeof remedy === 'string' ? remedy : 'see docs/configuration.md';
+}
+
+/** The names of the mappings that are checked by shape and have few. */
+const KNOWN: Partial<Record<Scope, readonly string[]>> = {
+  key: ['id', 'key', 'limits', 'upstream_key', 'expires'],
+  owner: ['limits'],
+  limits: [...LIMIT_KINDS.keys(), 'burst'],
+};
+
+const EXAMPLES = new Map([
+  ['id', 'write such as `id: search-prod`'],
+  ['key', 'write such as `key: ${SEARCH_PROD_KEY}`'],
+  ['limits', 'write `limits:` with at least one limit'],
+]);
+
+function scopeOf(path: Path): Scope {
+  if (path.at(-1) === 'limits') return 'limits';
+  return path[0] === 'keys' ? 'key' : 'owner';
+}
+
+/** The place of a setting: its name in a mapping, else itself; of one that isn't there: that of what should hold it. */
+function locate(
+  entry: { readonly place: Place; readonly value: Tree },
+  path: Path,
+): { place: Place; tree: Tree | undefined } {
+  let { place } = entry;
+  let tree: Tree | undefined = entry.value;
+  for (const step of path) {
+    if (tree?.kind === 'map') {
+      const next = tree.entries.get(String(step));
+      tree = next?.value;
+      place = next?.place ?? place;
+    } else if (tree?.kind === 'list') {
+      tree = tree.items[Number(step)];
+      place = tree?.place ?? place;
+    } else {
+      return { place, tree: undefined };
+    }
+  }
+  return { place, tree };
+}
+
+/** `keys[0].limits.burst`, `models["gpt-4o*"].limits`. A name in `api_keys` is a secret: its position stands for it. */
+function settingPath(path: Path, root: Tree): string {
+  const [setting, ...steps] = path;
+  let shown = String(setting);
+  for (const [index, step] of steps.entries()) {
+    if (typeof step === 'number') shown += `[${step}]`;
+    else if (index > 0 || (setting !== 'models' && setting !== 'api_keys')) shown += `.${String(step)}`;
+    else if (setting === 'models' && isModelPattern(String(step))) shown += `["${String(step)}"]`;
+    else shown += `[${root.kind === 'map' ? [...root.entries.keys()].indexOf(String(step)) : 0}]`;
+  }
+  return shown;
+}
+
+function reportNulls(tree: Tree, place: Place, path: Path, root: Tree, problems: ProblemList): void {
+  if (tree.kind === 'scalar' && tree.value === null) {
+    const [, ...below] = path;
+    const shown = settingPath([path[0] ?? '', ...below], root);
+    problems.add(place, shown, { wrong: `\`${shown}\` has no value`, remedy: 'give it one, or remove it' });
+  } else if (tree.kind === 'list') {
+    for (const [index, item] of tree.items.entries()) {
+      reportNulls(item, item.place, [...path, index], root, problems);
+    }
+  } else if (tree.kind === 'map') {
+    for (const [name, entry] of tree.entries) {
+      reportNulls(entry.value, entry.place, [...path, name], root, problems);
+    }
+  }
+}
