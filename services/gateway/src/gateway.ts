@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Config, Principals } from '@nexus/config';
+import type { LoadedConfig } from '@nexus/config';
 import { GatewayError } from '@nexus/domain';
 import { LearnedOutput, MemoryLimiter } from '@nexus/limits';
 import type { Log } from '@nexus/observe';
@@ -10,6 +10,7 @@ import { adminApp, publicApp } from './app.ts';
 import type { Parts } from './handle.ts';
 import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
+import { TrustedProxies } from './path/client-address.ts';
 import { replyError } from './reply/own-reply.ts';
 import { createServer, listen } from './server.ts';
 import { handleUpgrade } from './upgrade.ts';
@@ -41,7 +42,7 @@ function steadyNowMs(): number {
  * Builds every part from the configuration, and listens.
  * @throws Error with a `code` if the address can't be listened on
  */
-export async function startGateway(config: Config, log: Log): Promise<Gateway> {
+export async function startGateway({ config, principals }: LoadedConfig, log: Log): Promise<Gateway> {
   const nowMs = steadyNowMs;
   const limiter = new MemoryLimiter({ leaseMs: LEASE_MS });
   const inFlight = new InFlight({
@@ -55,7 +56,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   const { target, timeouts, onDisconnect, askUsage } = config;
   const parts: Parts = {
     config,
-    principals: new Principals(config),
+    principals,
     reader: new CallReader(),
     limiter,
     learned: new LearnedOutput(),
@@ -65,6 +66,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     },
     inFlight,
     log,
+    proxies: new TrustedProxies(config.trustedProxies),
     nowMs,
   };
   const drain = new Drain(inFlight, timeouts.drainMs);

@@ -7,6 +7,7 @@ import type { CallReader } from '@nexus/tokens';
 import type { InFlight } from './ops/in-flight.ts';
 import { admit, type Held } from './path/admit.ts';
 import { arrive } from './path/arrive.ts';
+import type { TrustedProxies } from './path/client-address.ts';
 import type { Exchange } from './path/exchange.ts';
 import { type Forwarded, forward, type Upstream } from './path/forward.ts';
 import { checkFraming } from './path/framing.ts';
@@ -27,6 +28,8 @@ export interface Parts {
   readonly upstream: Upstream;
   readonly inFlight: InFlight;
   readonly log: Log;
+  /** Whose X-Forwarded-For is believed. */
+  readonly proxies: TrustedProxies;
   /** A clock that never jumps, in milliseconds. */
   readonly nowMs: () => number;
 }
@@ -61,7 +64,7 @@ export async function handle(req: IncomingMessage, res: ServerResponse, parts: P
     fail(exchange, error);
   }
   if (held) await settle(exchange, held.reservation, forwarded?.usage, parts.limiter, parts.learned).catch(keepCause(exchange));
-  record(exchange, parts.log, parts.nowMs());
+  record(exchange, parts.log, parts.proxies, parts.nowMs());
   parts.inFlight.remove(flight);
 }
 

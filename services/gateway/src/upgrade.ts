@@ -37,7 +37,7 @@ export async function handleUpgrade(req: IncomingMessage, socket: Socket, head: 
     fail(exchange, error);
   }
   if (held) await settle(exchange, held.reservation, undefined, parts.limiter, parts.learned).catch(() => {});
-  record(exchange, parts.log, parts.nowMs());
+  record(exchange, parts.log, parts.proxies, parts.nowMs());
   parts.inFlight.remove(flight);
 }
 

@@ -1,19 +1,46 @@
-import type { Log, RequestLine } from '@nexus/observe';
+import type { Log, RequestEnd } from '@nexus/observe';
+import type { TrustedProxies } from './client-address.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The last step, whatever happened: one log line. */
-export function record(exchange: Exchange, log: Log, nowMs: number): void {
-  log.request(requestLine(exchange, nowMs));
+export function record(exchange: Exchange, log: Log, proxies: TrustedProxies, nowMs: number): void {
+  const { decision, reading, refusal, upstreamStartedMs } = exchange;
+  const denial = decision?.admitted === false ? decision : undefined;
+  log.request({
+    message: howItEnded(exchange),
+    requestId: exchange.requestId,
+    keyId: exchange.identity?.principal.keyId,
+    client: proxies.clientOf(exchange.req),
+    method: exchange.method,
+    path: exchange.path,
+    model: reading?.model,
+    stream: reading?.stream ?? false,
+    status: exchange.res.statusCode,
+    upstreamStatus: exchange.upstreamStatus,
+    upstreamRequestId: exchange.upstreamRequestId,
+    decision: refusal ? 'denied' : decision ? 'admitted' : 'none',
+    limit: refusal?.limit,
+    limitSize: denial?.refusal.size,
+    used: denial?.refusal.used,
+    requested: denial?.refusal.requested,
+    retryAfterMs: denial?.retryAfterMs,
+    errorCode: exchange.errorCode,
+    error: exchange.cause,
+    estimate: reading && { inputTokens: reading.inputTokens, outputTokens: exchange.reservedOutputTokens ?? 0 },
+    usage: exchange.usage,
+    durationMs: nowMs - exchange.startedMs,
+    firstByteMs: exchange.firstByteMs,
+    limiterMs: exchange.limiterMs,
+    upstreamMs: upstreamStartedMs === undefined ? undefined : nowMs - upstreamStartedMs,
+    bytesIn: exchange.bytesIn,
+    bytesOut: exchange.bytesOut,
+  });
 }
 
-function sentence(exchange: Exchange): RequestLine['message'] {
-  if (exchange.decision?.admitted === false || exchange.res.statusCode === 429) return 'request denied';
-  if (exchange.ending === 'client left') return 'client left';
-  if (exchange.errorCode !== undefined || exchange.ending === 'upstream broke') return 'request failed';
-  return 'request completed';
-}
-
-function requestLine(exchange: Exchange, nowMs: number): RequestLine {
-  const { decision, reading, res } = exchange;
-  return { } as never;
+/** The fixed sentence of the line. */
+function howItEnded({ refusal, ending, errorCode, upstreamStatus }: Exchange): RequestEnd {
+  if (refusal) return 'request denied';
+  if (ending === 'client left') return 'client left';
+  const failed = ending === 'upstream broke' || errorCode !== undefined || (upstreamStatus ?? 0) >= 500;
+  return failed ? 'request failed' : 'request completed';
 }

@@ -151,12 +151,8 @@ class Call implements Dispatcher.DispatchHandler, MeteredCall {
     }
     const meter = this.#makeMeter(headers);
     this.meter = meter;
-    const altered = this.#hideUsage && meter.streams;
-    this.#writer.head(
-      status,
-      plainReason(reason),
-      answerHeaders(exchange, status, headers, Date.now(), { altered }),
-    );
+    const altered = this.#hideUsage;
+    this.#writer.head(status, plainReason(reason), answerHeaders(exchange, status, headers, Date.now(), { altered }));
   }
 
   #refusedKey = false;
@@ -177,8 +173,9 @@ class Call implements Dispatcher.DispatchHandler, MeteredCall {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const { meter } = this;
     if (meter === undefined) return;
+    const before = meter.dataEvents;
     const forClient = meter.write(chunk);
-    if (meter.lastWasData) this.#lastDataMs = this.#nowMs();
+    if (meter.dataEvents !== before) this.#lastDataMs = this.#nowMs();
     if (forClient === undefined || this.#clientGone) return;
     if (!this.#writer.chunk(forClient)) {
       controller.pause();

@@ -71,7 +71,7 @@ export class Passthrough {
     const failure = await Promise.race([this.#proxy(req, res), passage.failed]);
     if (failure) throw failure;
     if (exchange.ending === 'whole' && !res.writableFinished) exchange.ending = 'client left';
-    passage.meter?.end();
+    if (exchange.ending === 'whole') passage.meter?.end();
     return passage.meter;
   }
 

@@ -1,0 +1,26 @@
+import { type Config, describeLimits } from '@nexus/config';
+import type { Gateway } from '../gateway.ts';
+
+/** What a person sees at the start: where, what for, which limits, and a line to paste. */
+export function banner(config: Config, gateway: Gateway, simulated: boolean): string {
+  const { origin, pathPrefix } = config.target;
+  const lines = [
+    '',
+    `  Nexus listens on   ${gateway.url}`,
+    `  upstream           ${origin}${pathPrefix}${simulated ? '  (a stand-in: no key needed, no bill)' : ''}`,
+    ...describeLimits(config).map((line, i) => `  ${i === 0 ? 'limits  ' : '        '}           ${line}`),
+    '  buckets            this process only',
+  ];
+  if (gateway.adminUrl) lines.push(`  admin              ${gateway.adminUrl}`);
+  lines.push('', '  Try it:', '', ...tryIt(config, gateway, simulated), '');
+  return `${lines.join('\n')}\n`;
+}
+
+function tryIt(config: Config, gateway: Gateway, simulated: boolean): string[] {
+  const key = simulated && !config.requireKnownKeys ? 'demo-key' : '$OPENAI_API_KEY';
+  return [
+    `  curl ${gateway.url}/v1/chat/completions -H "Authorization: Bearer ${key}" \\`,
+    `    -H "Content-Type: application/json" \\`,
+    `    -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hello"}]}'`,
+  ];
+}

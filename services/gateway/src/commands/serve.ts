@@ -1,0 +1,92 @@
+import { ConfigProblems, type LoadedConfig, loadConfig } from '@nexus/config';
+import { createLog, type Log } from '@nexus/observe';
+import { banner } from './banner.ts';
+import { type Gateway, startGateway, VERSION } from '../gateway.ts';
+import { startStandIn } from './simulate.ts';
+
+/** Runs the gateway until it is told to end; resolves with the exit code. */
+export async function serve(args: readonly string[]): Promise<number> {
+  const simulated = args.includes('--simulate');
+  const settings = args.filter((arg) => arg !== '--simulate');
+  const standIn = simulated ? await startStandIn() : undefined;
+  const target = standIn ? ['--target-url', standIn.url] : [];
+  const loaded = readConfig([...settings, ...target]);
+  if (loaded === undefined) {
+    await standIn?.close();
+    return 1;
+  }
+  const { config } = loaded;
+  const log = createLog({ level: config.logLevel });
+  const gateway = await startOrSay(loaded, log);
+  if (gateway === undefined) {
+    await standIn?.close();
+    return 1;
+  }
+  log.info('listening', { url: gateway.url, version: VERSION });
+  process.stderr.write(banner(config, gateway, simulated));
+  const code = await untilEnded(gateway, log);
+  await standIn?.close();
+  return code;
+}
+
+function readConfig(args: readonly string[]): LoadedConfig | undefined {
+  try {
+    return loadConfig({ args, env: process.env, cwd: process.cwd() });
+  } catch (error) {
+    if (!(error instanceof ConfigProblems)) throw error;
+    process.stderr.write(`${error}\n`);
+    return undefined;
+  }
+}
+
+async function startOrSay(loaded: LoadedConfig, log: Log): Promise<Gateway | undefined> {
+  try {
+    return await startGateway(loaded, log);
+  } catch (error) {
+    const remedy = listenRemedy(error);
+    if (remedy === undefined) throw error;
+    const { listenHost, listenPort } = loaded.config;
+    process.stderr.write(`nexus: ${listenHost}:${listenPort}: ${remedy}\n`);
+    return undefined;
+  }
+}
+
+function listenRemedy(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'the port is in use. Stop what listens there, or choose another: --listen-port 8081';
+    case 'EACCES':
+      return 'this port is not allowed to this user. Choose one above 1023: --listen-port 8080';
+    case 'EADDRNOTAVAIL':
+      return 'this machine has no such address. Set listen_host to one of its own, such as 0.0.0.0';
+    default:
+      return undefined;
+  }
+}
+
+/** SIGTERM or SIGINT drains, a second one ends at once; a fault nobody caught drains too, and the exit code tells. */
+function untilEnded(gateway: Gateway, log: Log): Promise<number> {
+  return new Promise((resolve) => {
+    let code = 0;
+    const end = (why: string) => {
+      log.info('ending', { why });
+      gateway.close().then(
+        () => resolve(code),
+        (error: unknown) => {
+          log.error('ending failed', { error });
+          resolve(1);
+        },
+      );
+    };
+    const broke = (error: unknown) => {
+      code = 1;
+      log.error('fault', { error });
+      end('fault');
+    };
+    process.on('SIGTERM', () => end('SIGTERM'));
+    process.on('SIGINT', () => end('SIGINT'));
+    process.on('uncaughtException', broke);
+    process.on('unhandledRejection', broke);
+  });
+}
