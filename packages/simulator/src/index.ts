@@ -1,1 +1,15 @@
-export {};
+export { parseSimulatorArgs, type SimulatorCommand, simulatorBanner, simulatorHelp } from './command-line.ts';
+export {
+  FAULTS,
+  type Fault,
+  type FaultDetail,
+  type FaultName,
+  type FaultPlan,
+  isFaultName,
+} from './faults.ts';
+export type { TierLimits } from './limits.ts';
+export type { SimulatorOptions } from './options.ts';
+export type { RecordedRequest } from './recording.ts';
+export { type Simulator, startSimulator } from './simulator.ts';
+export type { UsageServed } from './tally.ts';
+export { countTokens as countSimulatedTokens } from './tokens.ts';
