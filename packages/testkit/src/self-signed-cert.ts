@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+
+function fixture(name: string): string {
+  return readFileSync(new URL(`../fixtures/${name}`, import.meta.url), 'utf8');
+}
+
+/**
+ * A certificate for localhost, 127.0.0.1 and ::1 that signs itself, with its key, as PEM; valid until 2126. Its key is
+ * published with the source: for tests alone. (node:crypto reads certificates but makes none.)
+ */
+export function selfSignedCert(): { readonly cert: string; readonly key: string } {
+  return { cert: fixture('test-only-localhost.cert.pem'), key: fixture('test-only-localhost.key.pem') };
+}
