@@ -1,9 +1,17 @@
 import { type Limiter, NO_USAGE, type Reservation, type Usage } from '@nexus/domain';
 import type { LearnedOutput } from '@nexus/limits';
+import type { CallReading } from '@nexus/tokens';
 import type { Exchange } from './exchange.ts';
 
 /** What is made of a reservation at the end: all of it given back, or the usage charged in its place. */
 export type Settling = { readonly giveBack: true } | { readonly giveBack: false; readonly usage: Usage };
+
+/** What of an exchange says what it owes. */
+export interface Owing extends Pick<Exchange, 'sent' | 'ending'> {
+  readonly upstreamStatus?: Exchange['upstreamStatus'] | undefined;
+  readonly errorCode?: Exchange['errorCode'] | undefined;
+  readonly reading?: Pick<CallReading, 'inputTokens' | 'inputSource'> | undefined;
+}
 
 /**
  * What a request owes, whatever happened to it.
@@ -13,7 +21,7 @@ export type Settling = { readonly giveBack: true } | { readonly giveBack: false;
  * - nobody waited for the answer (the client left, the time was up): the input, which the upstream has read;
  * - any other answer: what the meter knows, streams that broke off too; an error answer without a usage costs no tokens.
  */
-export function settling(exchange: Exchange, metered: Usage | undefined): Settling {
+export function settling(exchange: Owing, metered: Usage | undefined): Settling {
   const { sent, upstreamStatus, reading, ending, errorCode } = exchange;
   if (!sent) return { giveBack: true };
   if (upstreamStatus === undefined) {
