@@ -30,7 +30,7 @@ export function interpolate(text: string, environment: Environment): Interpolate
     if (name === undefined) {
       failure ??= {
         wrong: 'a reference to the environment is malformed',
-        remedy: 'write ${NAME} or ${NAME:-default} (and $${ for a literal ${)',
+        remedy: `write \${NAME} or \${NAME:-default} (and $\${ for a literal \${)`,
       };
       return '';
     }

@@ -1,7 +1,7 @@
 import type { Counted, Limit } from '@nexus/domain';
 import { isShowable, nearestName } from './did-you-mean.ts';
 import { notSupported } from './later.ts';
-import type { Finding } from './problems.ts';
+import { BROKEN, type Finding } from './problems.ts';
 import { parseWhole } from './quantity.ts';
 
 const COUNTED: readonly Counted[] = ['requests', 'model_tokens', 'input_tokens', 'output_tokens'];
@@ -74,10 +74,7 @@ export function readLimit(
     for (const field of fields.keys()) {
       if (field !== 'limit' && field !== 'burst') findings.push(unknownField(field));
     }
-    if (!fields.has('limit')) {
-      findings.push({ wrong: 'has no `limit`', remedy: `write ${name}: { limit: 10, burst: 20 }` });
-    }
-    amountValue = fields.get('limit') ?? 0;
+    amountValue = fields.get('limit');
     burstValue = fields.get('burst') ?? burstValue;
     if (fields.has('burst') && kind.kind !== 'rate') {
       findings.push({
@@ -87,6 +84,10 @@ export function readLimit(
       });
     }
   }
+  if (amountValue === undefined) {
+    return fail(...findings, { wrong: 'has no `limit`', remedy: `write ${name}: { limit: 10 }` });
+  }
+  if (amountValue === BROKEN || burstValue === BROKEN) return fail(...findings);
   const amount = parseWhole(amountValue);
   if (amount === undefined) return fail(...findings, amountFinding(name, kind, amountValue));
   const most =

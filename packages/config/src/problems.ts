@@ -25,6 +25,9 @@ export interface Finding {
   readonly remedy: string;
 }
 
+/** Stands for a value that is reported already; every check lets it pass. */
+export const BROKEN: unique symbol = Symbol('reported already');
+
 /** More problems than anyone reads are counted, not kept, so that a hostile file cannot fill the terminal. */
 const MOST_PROBLEMS = 100;
 

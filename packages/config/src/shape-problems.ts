@@ -2,8 +2,7 @@ import type { z } from 'zod';
 import type { Scope } from './later.ts';
 import { LIMIT_KINDS } from './limit-settings.ts';
 import { isModelPattern } from './model-pattern.ts';
-import type { Place, ProblemList } from './problems.ts';
-import { BROKEN } from './shape.ts';
+import { BROKEN, type Place, type ProblemList } from './problems.ts';
 import { unknownName } from './unknown-name.ts';
 import type { Tree } from './yaml-tree.ts';
 
@@ -89,7 +88,7 @@ const KNOWN: Partial<Record<Scope, readonly string[]>> = {
 
 const EXAMPLES = new Map([
   ['id', 'write such as `id: search-prod`'],
-  ['key', 'write such as `key: ${SEARCH_PROD_KEY}`'],
+  ['key', `write such as \`key: \${SEARCH_PROD_KEY}\``],
   ['limits', 'write `limits:` with at least one limit'],
 ]);
 

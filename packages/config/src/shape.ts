@@ -3,10 +3,7 @@ import { z } from 'zod';
 import { parseDate } from './expiry.ts';
 import type { JsonSchema } from './formats.ts';
 import { LIMIT_KINDS, readLimit } from './limit-settings.ts';
-import type { Finding } from './problems.ts';
-
-/** Stands for a value that is reported already; every check lets it pass. */
-export const BROKEN: unique symbol = Symbol('reported already');
+import { BROKEN, type Finding } from './problems.ts';
 
 /** A leaf that says itself what is wrong with it. */
 function leaf(check: (value: unknown) => Finding | undefined, json: JsonSchema) {
@@ -93,8 +90,8 @@ export function secretFinding(value: unknown): Finding | undefined {
     return { wrong: 'is not text', remedy: 'put it in quotes' };
   }
   if (typeof value !== 'string')
-    return { wrong: 'is not text', remedy: 'write the key, ${NAME} or file:/path' };
-  if (value === '') return { wrong: 'is empty', remedy: 'write the key, ${NAME} or file:/path' };
+    return { wrong: 'is not text', remedy: `write the key, \${NAME} or file:/path` };
+  if (value === '') return { wrong: 'is empty', remedy: `write the key, \${NAME} or file:/path` };
   if (/^bearer\s/i.test(value)) return { wrong: 'begins with `Bearer`', remedy: 'write the key alone' };
   if (!/^[!-~]+$/.test(value)) {
     return { wrong: 'holds spaces or characters that a header cannot carry', remedy: 'write the key alone' };

@@ -45,8 +45,8 @@ const BY_CODE: ReadonlyMap<ErrorCode, Finding> = new Map<ErrorCode, Finding>([
 ]);
 
 const UNQUOTED_REFERENCE: Finding = {
-  wrong: '${…} stands unquoted between braces or brackets, where YAML reads a mapping',
-  remedy: 'write it in quotes: "${NAME}"',
+  wrong: `\${…} stands unquoted between braces or brackets, where YAML reads a mapping`,
+  remedy: `write it in quotes: "\${NAME}"`,
 };
 
 /** What to say of a syntax error; `lineText` is the line that it stands in, never repeated. */

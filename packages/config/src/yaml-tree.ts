@@ -73,7 +73,7 @@ export function parseYaml(
     schema: 'core',
     merge: false,
     resolveKnownTags: false,
-    logLevel: 'silent',
+    logLevel: 'error',
   });
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
