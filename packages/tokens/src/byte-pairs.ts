@@ -47,8 +47,8 @@ function countByScan(vocabulary: Vocabulary, text: Uint8Array, from: number, to:
 }
 
 /**
- * The heap orders candidates by rank · POSITIONS + position, one exact number (ranks < 2^18, positions < 2^31). A candidate
- * whose rank is no longer that of its position is stale and dropped: a part only grows, so no rank comes back.
+ * Candidates are ordered by rank · POSITIONS + position, one exact number (ranks < 2^18, positions < 2^31). One whose rank
+ * is no longer that of its position is stale and dropped: a part only grows, so no rank comes back.
  */
 const POSITIONS = 2 ** 31;
 
@@ -58,98 +58,101 @@ function countByHeap(vocabulary: Vocabulary, text: Uint8Array, from: number, to:
   const next = new Int32Array(length + 1);
   const previous = new Int32Array(length + 1);
   const ranks = new Int32Array(length + 1).fill(NO_RANK);
-  const heap = new CandidateHeap(length);
+  const first = new Float64Array(length);
+  let firstCount = 0;
   for (let i = 0; i < length; i++) {
     next[i] = i + 1;
     previous[i] = i - 1;
-    const rank = i + 1 < length ? vocabulary.rankOf(text, from + i, from + i + 2) : NO_RANK;
+    if (i + 1 === length) break;
+    const rank = vocabulary.rankOf(text, from + i, from + i + 2);
     ranks[i] = rank;
-    if (rank !== NO_RANK) heap.append(rank * POSITIONS + i);
+    if (rank !== NO_RANK) first[firstCount++] = rank * POSITIONS + i;
   }
-  heap.order();
+  const candidates = new Candidates(first.subarray(0, firstCount));
 
   let parts = length;
-  const rerank = (start: number): void => {
-    const second = next[start] ?? length;
-    const end = second < length ? (next[second] ?? length) : -1;
-    const rank = end < 0 ? NO_RANK : vocabulary.rankOf(text, from + start, from + end);
-    ranks[start] = rank;
-    if (rank !== NO_RANK) heap.push(rank * POSITIONS + start);
-  };
-  for (;;) {
-    const lowest = heap.pop();
-    if (lowest < 0) return parts;
+  for (let lowest = candidates.pop(); lowest >= 0; lowest = candidates.pop()) {
     const rank = Math.floor(lowest / POSITIONS);
     const start = lowest - rank * POSITIONS;
     if (ranks[start] !== rank) continue;
     const joined = next[start] ?? length;
-    const behind = next[joined] ?? length;
+    const end = next[joined] ?? length;
+    const behind = end < length ? (next[end] ?? length) : length;
     ranks[joined] = NO_RANK;
-    next[start] = behind;
-    if (behind < length) previous[behind] = start;
+    next[start] = end;
     parts--;
-    rerank(start);
+    let fresh = NO_RANK;
+    if (end < length) {
+      previous[end] = start;
+      fresh = vocabulary.rankOf(text, from + start, from + behind);
+      if (fresh !== NO_RANK) candidates.push(fresh * POSITIONS + start);
+    }
+    ranks[start] = fresh;
     const before = previous[start] ?? -1;
-    if (before >= 0) rerank(before);
+    if (before < 0) continue;
+    fresh = vocabulary.rankOf(text, from + before, from + end);
+    ranks[before] = fresh;
+    if (fresh !== NO_RANK) candidates.push(fresh * POSITIONS + before);
   }
+  return parts;
 }
 
-/** A binary heap of numbers ≥ 0, lowest first. */
-class CandidateHeap {
-  #keys: Float64Array;
+/** Numbers ≥ 0 that leave lowest first: the first ones sorted once, later ones in a binary heap, which so stays small. */
+class Candidates {
+  readonly #first: Float64Array;
+  #head = 0;
+  #heap = new Float64Array(64);
   #size = 0;
 
-  constructor(capacity: number) {
-    this.#keys = new Float64Array(Math.max(16, capacity));
-  }
-
-  /** Adds without keeping the order; `order` restores it. */
-  append(key: number): void {
-    if (this.#size === this.#keys.length) {
-      const wider = new Float64Array(this.#size * 2);
-      wider.set(this.#keys);
-      this.#keys = wider;
-    }
-    this.#keys[this.#size++] = key;
-  }
-
-  order(): void {
-    // A sorted array is a heap, and the native sort of typed arrays is faster than sifting.
-    this.#keys.subarray(0, this.#size).sort();
+  constructor(first: Float64Array) {
+    this.#first = first.sort();
   }
 
   push(key: number): void {
-    this.append(key);
-    const keys = this.#keys;
-    let at = this.#size - 1;
+    if (this.#size === this.#heap.length) {
+      const wider = new Float64Array(this.#size * 2);
+      wider.set(this.#heap);
+      this.#heap = wider;
+    }
+    const heap = this.#heap;
+    let at = this.#size++;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      const above = keys[parent] ?? 0;
+      const above = heap[parent] ?? 0;
       if (above <= key) break;
-      keys[at] = above;
+      heap[at] = above;
       at = parent;
     }
-    keys[at] = key;
+    heap[at] = key;
   }
 
   /** The lowest key, taken out; −1 if there is none. */
   pop(): number {
-    if (this.#size === 0) return -1;
-    const keys = this.#keys;
-    const lowest = keys[0] ?? -1;
-    const key = keys[--this.#size] ?? 0;
-    const size = this.#size;
+    const first = this.#head < this.#first.length ? (this.#first[this.#head] ?? 0) : Number.POSITIVE_INFINITY;
+    if (this.#size === 0 || first < (this.#heap[0] ?? 0)) {
+      if (first === Number.POSITIVE_INFINITY) return -1;
+      this.#head++;
+      return first;
+    }
+    return this.#popHeap();
+  }
+
+  #popHeap(): number {
+    const heap = this.#heap;
+    const lowest = heap[0] ?? -1;
+    const size = --this.#size;
+    const key = heap[size] ?? 0;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= size) break;
-      let below = keys[child] ?? 0;
-      if (child + 1 < size && (keys[child + 1] ?? 0) < below) below = keys[++child] ?? 0;
+      let below = heap[child] ?? 0;
+      if (child + 1 < size && (heap[child + 1] ?? 0) < below) below = heap[++child] ?? 0;
       if (below >= key) break;
-      keys[at] = below;
+      heap[at] = below;
       at = child;
     }
-    keys[at] = key;
+    heap[at] = key;
     return lowest;
   }
 }

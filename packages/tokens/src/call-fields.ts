@@ -1,0 +1,105 @@
+import { GatewayError } from '@nexus/domain';
+import { askUsage, type Splice } from './ask-usage.ts';
+import type { CallKind } from './call-kind.ts';
+import { fieldOf, isArray, type JsonObject } from './json-value.ts';
+import type { TopLevelScan } from './top-level-scan.ts';
+
+/** What admission needs of a metered call. */
+export interface CallReading {
+  readonly model: string | undefined;
+  readonly stream: boolean;
+  /** Finite, an integer ≥ 0. */
+  readonly inputTokens: number;
+  /** `estimated` once any part of it was: media, text beyond what is counted, or a body that wasn't read as JSON. */
+  readonly inputSource: 'counted' | 'estimated';
+  /** Answers asked for: the larger of `n` and `best_of`, for each prompt of a completion. 1 to 2^31. */
+  readonly choices: number;
+  /**
+   * The larger of `max_tokens`, `max_completion_tokens` and `max_output_tokens`, for each choice; 0 to 2^31. Undefined
+   * where the call states none, or only what is no number or below 0 (which some upstreams read as "no bound").
+   */
+  readonly statedOutputTokens: number | undefined;
+  /** The one splice that asks for the usage chunk: chat and completion streams whose body doesn't ask. */
+  readonly askUsage: Splice | undefined;
+}
+
+/** The fields that admission looks at: each may stand in the body once. */
+export const METERED_FIELDS: ReadonlySet<string> = new Set([
+  'model',
+  'stream',
+  'stream_options',
+  'n',
+  'best_of',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+  'messages',
+  'input',
+  'prompt',
+  'system',
+  'tools',
+  'functions',
+  'instructions',
+]);
+
+/** No call asks for more; adding and multiplying a few of these stays exact. */
+const LARGEST = 2 ** 31;
+
+/** A stated amount, as an integer between 0 and 2^31; undefined if it is no number or below 0. JSON's 1e999 is Infinity. */
+function amountOf(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 ? Math.min(Math.ceil(value), LARGEST) : undefined;
+}
+
+/** The larger of the three ways to state a bound: whichever the upstream obeys, the hold covers it. */
+export function statedOutputTokens(call: JsonObject): number | undefined {
+  const stated = [call.max_tokens, call.max_completion_tokens, call.max_output_tokens]
+    .map(amountOf)
+    .filter((amount) => amount !== undefined);
+  return stated.length > 0 ? Math.max(...stated) : undefined;
+}
+
+/** How many answers a call asks for. */
+export function choicesOf(kind: CallKind, call: JsonObject): number {
+  if (kind !== 'chat' && kind !== 'completion') return 1;
+  let choices = Math.max(1, amountOf(call.n) ?? 1);
+  if (kind === 'completion') {
+    choices = Math.max(choices, amountOf(call.best_of) ?? 1) * promptsOf(fieldOf(call, 'prompt'));
+  }
+  return Math.min(choices, LARGEST);
+}
+
+/** A completion answers each prompt of an array; an array of tokens is one prompt. */
+function promptsOf(prompt: unknown): number {
+  return isArray(prompt) && typeof prompt[0] !== 'number' ? Math.max(1, prompt.length) : 1;
+}
+
+/** The splice for a scanned body, if it is a stream that has one. */
+export function usageSplice(
+  kind: CallKind,
+  stream: boolean,
+  body: Buffer,
+  scan: TopLevelScan,
+): Splice | undefined {
+  if (!stream || (kind !== 'chat' && kind !== 'completion')) return undefined;
+  const splice = askUsage(body, scan.open, scan.fields.get('stream_options'));
+  if (splice === 'duplicate') throw twice('stream_options.include_usage');
+  return splice;
+}
+
+/** Refuses a body in which a metered field stands twice. */
+export function refuseDuplicates(scan: TopLevelScan): void {
+  if (scan.duplicate !== undefined) throw twice(scan.duplicate);
+}
+
+function twice(name: string): GatewayError {
+  return invalidBody(`The request body names \`${name}\` more than once. Name each field once.`);
+}
+
+export function invalidBody(message: string): GatewayError {
+  return new GatewayError('invalid_body', { message });
+}
+
+export const EMPTY_BODY = 'The request body is empty. Send the call as a JSON object.';
+export const NOT_JSON = 'The request body is not valid JSON. Send the call as a JSON object in UTF-8.';
+export const NOT_AN_OBJECT =
+  'The request body is JSON, but not an object. Send the call as a JSON object: {…}.';

@@ -1,0 +1,61 @@
+import {
+  type CallReading,
+  choicesOf,
+  EMPTY_BODY,
+  invalidBody,
+  METERED_FIELDS,
+  NOT_AN_OBJECT,
+  NOT_JSON,
+  refuseDuplicates,
+  statedOutputTokens,
+  usageSplice,
+} from './call-fields.ts';
+import type { CallKind } from './call-kind.ts';
+import { encodingOf } from './encoding.ts';
+import { isObject, textField } from './json-value.ts';
+import { PromptTally } from './prompt-tally.ts';
+import { tallyPrompt } from './prompt-tokens.ts';
+import { TopLevelScan } from './top-level-scan.ts';
+
+/** Where the JSON begins: behind a byte order mark, which RFC 8259 §8.1 lets a reader ignore. */
+export function startOfJson(body: Buffer): number {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
+}
+
+/**
+ * Reads a whole body on this thread: its fields from JSON.parse, the duplicates and places that JSON.parse hides from a
+ * scan of the bytes. Text beyond `maxCountedChars` is estimated. Throws GatewayError `invalid_body`.
+ */
+export function readCall(kind: CallKind, body: Buffer, maxCountedChars: number): CallReading {
+  const start = startOfJson(body);
+  if (start === body.length) throw invalidBody(EMPTY_BODY);
+  const call = parse(body.toString('utf8', start));
+  if (!isObject(call)) throw invalidBody(NOT_AN_OBJECT);
+
+  const scan = new TopLevelScan(body, start, body.length, METERED_FIELDS);
+  scan.step(body.length);
+  refuseDuplicates(scan);
+
+  const model = textField(call, 'model');
+  const tally = new PromptTally(encodingOf(model), maxCountedChars);
+  tallyPrompt(tally, kind, call);
+  const stream = call.stream === true;
+  return {
+    model,
+    stream,
+    inputTokens: tally.tokens,
+    inputSource: tally.exact ? 'counted' : 'estimated',
+    choices: choicesOf(kind, call),
+    statedOutputTokens: statedOutputTokens(call),
+    askUsage: usageSplice(kind, stream, body, scan),
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the body.
+    throw invalidBody(text.trim() === '' ? EMPTY_BODY : NOT_JSON);
+  }
+}
