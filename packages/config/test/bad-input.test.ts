@@ -2,8 +2,9 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { loadConfig } from '../src/index.ts';
+import { ConfigProblems, loadConfig } from '../src/index.ts';
 import { loadText, problemLines, refusal, temporaryFolder } from './temporary-config.ts';
 
 const folder = temporaryFolder();
@@ -27,11 +28,18 @@ describe('a file', () => {
     expect(String(refusal(load))).toContain('this is a directory; name the file in it');
   });
 
-  it.skipIf(process.getuid?.() === 0)('that may not be read is a problem', () => {
+  it('that may not be read is a problem', () => {
     writeFileSync(join(folder, 'locked.yaml'), GOOD);
     chmodSync(join(folder, 'locked.yaml'), 0);
     const load = () => loadConfig({ args: ['--config', 'locked.yaml'], env: {}, cwd: folder });
-    expect(String(refusal(load))).toContain('may not be read by this user');
+    // Root may read everything, so as root the test acts for a moment as nobody.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65_534);
+    try {
+      expect(String(refusal(load))).toContain('may not be read by this user');
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
   });
 
   it('that cannot be read, as a socket, is a problem', async () => {
@@ -407,4 +415,77 @@ it('A thousand problems are counted, not all printed', () => {
   expect(problems.problems).toHaveLength(1_000);
   expect(String(problems).split('\n')).toHaveLength(101);
   expect(String(problems)).toContain('and 900 more problems');
+});
+
+it('Whatever the file, the flags and the environment hold, they are accepted or refused with problems', () => {
+  const pieces = [
+    ...[
+      'listen_port',
+      'limits',
+      'keys',
+      'api_keys',
+      'models',
+      'gateway',
+      'timeouts',
+      'burst',
+      'requests_per_second',
+      'id',
+      'key',
+    ],
+    ...[
+      ': ',
+      ':',
+      '\n',
+      '\n  ',
+      '\n    ',
+      '- ',
+      '{ ',
+      ' }',
+      '[',
+      ']',
+      ', ',
+      '"',
+      "'",
+      '&a ',
+      '*a',
+      '<<: ',
+      '#',
+      '---\n',
+      '!x ',
+    ],
+    ...[
+      '0',
+      '-1',
+      '.nan',
+      '1e400',
+      'null',
+      '~',
+      'true',
+      '${A}',
+      '${B:-x}',
+      '${',
+      '\t',
+      '|',
+      '>',
+      '?',
+      '\0',
+      '\u2028',
+      'é',
+      '__proto__',
+    ],
+  ];
+  const text = fc.array(fc.constantFrom(...pieces), { maxLength: 40 }).map((parts) => parts.join(''));
+  const args = fc.array(fc.oneof(text, fc.constantFrom('--listen-port', '--config', '--', '-', '--=x')), {
+    maxLength: 3,
+  });
+  fc.assert(
+    fc.property(text, args, text, (file, flags, variable) => {
+      try {
+        loadText(folder, file, { args: flags, env: { A: variable, NEXUS_LISTEN_PORT: variable } });
+      } catch (error) {
+        expect(error).toBeInstanceOf(ConfigProblems);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
 });
