@@ -28,6 +28,8 @@ export interface RequestLine {
   /** The status that the client got, or would have got. */
   readonly status: number;
   readonly upstreamStatus?: number | undefined;
+  /** The upstream's own id of the request: what its support asks for. */
+  readonly upstreamRequestId?: string | undefined;
   /** `none`: it ended before the limits were asked. */
   readonly decision: 'admitted' | 'denied' | 'none';
   /** The limits were decided without their shared store. */
@@ -130,6 +132,8 @@ export function requestLineJson(
   if (line.model !== undefined) json += `,"model":${jsonString(visibleText(line.model, TEXT_LENGTH))}`;
   json += `,"stream":${line.stream === true},"status":${jsonNumber(line.status)}`;
   if (line.upstreamStatus !== undefined) json += `,"upstream_status":${jsonNumber(line.upstreamStatus)}`;
+  if (line.upstreamRequestId !== undefined)
+    json += `,"upstream_request_id":${jsonString(visibleText(line.upstreamRequestId, TEXT_LENGTH))}`;
   json += `,"decision":${jsonString(line.decision)}`;
   if (line.degraded !== undefined) json += `,"degraded":${line.degraded === true}`;
   if (line.limit !== undefined) json += `,"limit":${publicName(line.limit)}`;
