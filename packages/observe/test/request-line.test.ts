@@ -34,6 +34,7 @@ describe('the line of a request', () => {
       stream: true,
       status: 200,
       upstream_status: 200,
+      upstream_request_id: 'req_up_1',
       decision: 'admitted',
       degraded: false,
       limit: 'key:search-prod/requests_per_second',

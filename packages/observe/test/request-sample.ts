@@ -12,6 +12,7 @@ export const FULL_LINE: Required<RequestLine> = {
   stream: true,
   status: 200,
   upstreamStatus: 200,
+  upstreamRequestId: 'req_up_1',
   decision: 'admitted',
   degraded: false,
   limit: 'key:search-prod/requests_per_second',

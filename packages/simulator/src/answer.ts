@@ -1,3 +1,8 @@
+import type { Verdict } from './limits.ts';
+
+/** When every answer was made: a fixed time, so that the same request gives the same bytes. 2026-01-01. */
+export const CREATED = 1_767_225_600;
+
 /** Tokens of one answer, as the sums of `usageServed` take them. */
 export interface AnswerTokens {
   readonly prompt: number;
@@ -18,6 +23,8 @@ export interface WholeAnswer {
   /** Further headers: name, value, name, value… */
   readonly headers?: readonly string[];
   readonly tokens?: AnswerTokens;
+  /** What its limit headers show, where that isn't what the tier said. */
+  readonly verdict?: Verdict;
 }
 
 /** An answer told event by event. Each string is one whole event with its blank line. */

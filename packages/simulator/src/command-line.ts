@@ -127,7 +127,7 @@ ${faults.join('\n')}
 
 /** What is printed once it listens. */
 export function simulatorBanner(url: string, fault?: FaultName): string {
-  return `A stand-in for OpenAI's API listens on ${url}${fault === undefined ? '' : `, with the fault ${fault}`}.
+  return `A stand-in for OpenAI's API listens on ${url}${fault === undefined ? '' : `, with the fault ${fault}`}
 Try it:
 
   curl ${url}/v1/chat/completions -H 'content-type: application/json' \\

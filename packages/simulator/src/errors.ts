@@ -1,6 +1,6 @@
 import { json, type WholeAnswer } from './answer.ts';
 import { goDuration } from './go-duration.ts';
-import type { TierRefusal } from './limits.ts';
+import { nominalVerdict, type TierRefusal } from './limits.ts';
 
 /** The two families of APIs that the simulator speaks: they differ in headers and in the form of errors. */
 export type Api = 'openai' | 'azure' | 'anthropic';
@@ -141,10 +141,13 @@ export class ApiErrors {
       requested,
       waitMs: retryAfterMs,
     };
-    const answer = this.refused(model, refusal);
+    const headers = retryHeaders(retryAfterMs, this.#api !== 'anthropic');
+    const { requests } = nominalVerdict(1);
+    const tokens = { limit, remaining: limit - used, resetMs: (used / limit) * 60_000 };
     return {
-      ...answer,
-      headers: [...retryHeaders(retryAfterMs, this.#api !== 'anthropic'), 'x-should-retry', 'true'],
+      ...this.refused(model, refusal),
+      headers: [...headers, 'x-should-retry', 'true'],
+      verdict: { requests, tokens },
     };
   }
 

@@ -1,7 +1,7 @@
 import type { Answer } from './answer.ts';
 import { ORGANIZATION } from './errors.ts';
 import type { Exchange } from './exchange.ts';
-import { anthropicLimitHeaders, openaiLimitHeaders } from './limits.ts';
+import { anthropicLimitHeaders, openaiLimitHeaders, type Verdict } from './limits.ts';
 
 /** Writes the status and the headers that the real APIs send. Without `length`, the body goes in chunks. */
 export function writeHead(
@@ -14,13 +14,17 @@ export function writeHead(
   const headers = ['content-type', whole ? answer.contentType : 'text/event-stream; charset=utf-8'];
   if (length !== undefined) headers.push('content-length', `${length}`);
   if (!whole) headers.push('cache-control', 'no-cache');
-  addApiHeaders(exchange, headers);
+  addApiHeaders(exchange, (whole ? answer.verdict : undefined) ?? exchange.verdict, headers);
   if (whole && answer.headers !== undefined) headers.push(...answer.headers);
   if (more.length > 0) headers.push(...more);
   exchange.res.writeHead(whole ? answer.status : 200, headers);
 }
 
-function addApiHeaders({ api, requestId, house, startedAtMs, verdict }: Exchange, headers: string[]): void {
+function addApiHeaders(
+  { api, requestId, house, startedAtMs }: Exchange,
+  verdict: Verdict | undefined,
+  headers: string[],
+): void {
   if (api === 'anthropic') {
     headers.push('request-id', requestId, 'anthropic-organization-id', ORGANIZATION);
     if (verdict !== undefined) headers.push(...anthropicLimitHeaders(verdict, house.settings.nowMs()));

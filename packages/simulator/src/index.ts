@@ -1,4 +1,3 @@
-export { parseSimulatorArgs, type SimulatorCommand, simulatorBanner, simulatorHelp } from './command-line.ts';
 export {
   FAULTS,
   type Fault,
@@ -10,6 +9,7 @@ export {
 export type { TierLimits } from './limits.ts';
 export type { SimulatorOptions } from './options.ts';
 export type { RecordedRequest } from './recording.ts';
+export { runSimulator } from './run.ts';
 export { type Simulator, startSimulator } from './simulator.ts';
 export type { UsageServed } from './tally.ts';
 export { countTokens as countSimulatedTokens } from './tokens.ts';

@@ -19,6 +19,9 @@ export function countTokens(text: string): number {
   return Math.ceil(text.length / CHARACTERS_PER_TOKEN);
 }
 
+/** How much of a text's beginning and end its hash reads. */
+const HASHED_EDGE = 256;
+
 /** Three letters and a space: each word is exactly one token, and none needs escaping in JSON. */
 const WORDS =
   'the sea was far and low yet all men who had any old map did see one red sun set out top fog ice ran dim hue air now sky new oak elm bay sky owl fox bee cat dog way day end pen ink cup tea jam pie rye hay'.split(
@@ -53,8 +56,6 @@ export function textOf(seed: number, tokens: number): string {
   if (length <= variant.length) return opening + variant.slice(0, length);
   return opening + variant.repeat(Math.ceil(length / variant.length)).slice(0, length);
 }
-
-const HASHED_EDGE = 256;
 
 /**
  * A 32-bit FNV-1a hash of a text's first and last 256 code units and of its length: enough to choose an answer, and as

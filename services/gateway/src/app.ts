@@ -1,9 +1,9 @@
-import express, { type ErrorRequestHandler, type Express } from 'express';
 import { GatewayError } from '@nexus/domain';
+import express, { type ErrorRequestHandler, type Express } from 'express';
 import { fail, handle, type Parts } from './handle.ts';
-import { arrive } from './path/arrive.ts';
-import { health, healthInside, type HealthParts, ready } from './ops/health.ts';
+import { type HealthParts, health, healthInside, ready } from './ops/health.ts';
 import { limits } from './ops/limits.ts';
+import { arrive } from './path/arrive.ts';
 
 function shell(): Express {
   const app = express();

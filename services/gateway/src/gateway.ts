@@ -33,9 +33,9 @@ export interface Gateway {
 const CHECK_EVERY_MS = 1_000;
 const LEASE_MS = 60_000;
 
-/** Integer milliseconds that never jump. */
+/** Milliseconds since 1970 by a clock that never jumps, with their fraction. */
 function steadyNowMs(): number {
-  return Math.floor(performance.timeOrigin + performance.now());
+  return performance.timeOrigin + performance.now();
 }
 
 /**
@@ -50,7 +50,8 @@ export async function startGateway({ config, principals }: LoadedConfig, log: Lo
     checkEveryMs: Math.min(CHECK_EVERY_MS, config.timeouts.idleMs),
     renewEveryMs: LEASE_MS / 3,
     idleMs: config.timeouts.idleMs,
-    renew: (reservations) => void limiter.renew(reservations).catch((error) => log.error('renewal failed', { error })),
+    renew: (reservations) =>
+      void limiter.renew(reservations).catch((error: unknown) => log.error('renewal failed', { error })),
     onSlowClient: ({ exchange }) => replyError(exchange, new GatewayError('request_timeout')),
   });
   const { target, timeouts, onDisconnect, askUsage } = config;
@@ -104,7 +105,11 @@ function closeNow(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-async function openAdmin(admin: Server, where: { host: string; port: number }, server: Server): Promise<string> {
+async function openAdmin(
+  admin: Server,
+  where: { host: string; port: number },
+  server: Server,
+): Promise<string> {
   try {
     const { port } = await listen(admin, where.port, where.host);
     return `http://${shownHost(where.host)}:${port}`;

@@ -63,7 +63,10 @@ export async function handle(req: IncomingMessage, res: ServerResponse, parts: P
   } catch (error) {
     fail(exchange, error);
   }
-  if (held) await settle(exchange, held.reservation, forwarded?.usage, parts.limiter, parts.learned).catch(keepCause(exchange));
+  if (held)
+    await settle(exchange, held.reservation, forwarded?.usage, parts.limiter, parts.learned).catch(
+      keepCause(exchange),
+    );
   record(exchange, parts.log, parts.proxies, parts.nowMs());
   parts.inFlight.remove(flight);
 }

@@ -23,13 +23,18 @@ const SERVER_OPTIONS = {
 };
 
 /** An HTTP or HTTPS server around an Express app, with every limit that Node leaves open. */
-export function createServer(app: Express, tls: { readonly certPem: string; readonly keyPem: string } | undefined): Server {
+export function createServer(
+  app: Express,
+  tls: { readonly certPem: string; readonly keyPem: string } | undefined,
+): Server {
   const server = tls
     ? createHttpsServer({ ...SERVER_OPTIONS, cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2' }, app)
     : createHttpServer(SERVER_OPTIONS, app);
   // Past this many Node drops fields silently, framing and credentials too: none are dropped, `checkFraming` counts them.
   server.maxHeadersCount = 0;
-  server.on('clientError', (error: Error & { code?: string }, socket: Socket) => refuseUnparsed(error.code ?? '', socket));
+  server.on('clientError', (error: Error & { code?: string }, socket: Socket) =>
+    refuseUnparsed(error.code ?? '', socket),
+  );
   return server;
 }
 
@@ -40,7 +45,11 @@ function refuseUnparsed(reason: string, socket: Socket): void {
     return;
   }
   const code: ErrorCode =
-    reason === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : reason === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'bad_framing';
+    reason === 'HPE_HEADER_OVERFLOW'
+      ? 'headers_too_large'
+      : reason === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'request_timeout'
+        : 'bad_framing';
   const { status, type, sentence } = ERROR_KINDS[code];
   const body = JSON.stringify({ error: { message: sentence, type, param: null, code } });
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}`;

@@ -13,7 +13,12 @@ import { replyRefusal } from './reply/own-reply.ts';
 /**
  * The path of a WebSocket: the same steps, a request and a slot for as long as it is open. What it says is not read.
  */
-export async function handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer, parts: Parts): Promise<void> {
+export async function handleUpgrade(
+  req: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  parts: Parts,
+): Promise<void> {
   socket.on('error', () => socket.destroy());
   const res = new ServerResponse(req);
   const exchange = { ...arrive(req, res, parts.nowMs()), kind: undefined };
@@ -30,7 +35,11 @@ export async function handleUpgrade(req: IncomingMessage, socket: Socket, head: 
     } else {
       exchange.refusal = admission.reply;
       answerOn(socket, res);
-      replyRefusal(exchange, admission.reply, limitHeaders(exchange.decision?.buckets ?? [], exchange.dialect, Date.now()));
+      replyRefusal(
+        exchange,
+        admission.reply,
+        limitHeaders(exchange.decision?.buckets ?? [], exchange.dialect, Date.now()),
+      );
     }
   } catch (error) {
     answerOn(socket, res);

@@ -1,4 +1,4 @@
-import { type Answer, json } from '../answer.ts';
+import { type Answer, CREATED, json } from '../answer.ts';
 import { charge, type Exchange, readJson } from '../exchange.ts';
 import {
   generate,
@@ -12,9 +12,6 @@ import {
 import { isObject, type JsonObject, readMessages } from '../prompt.ts';
 import { idOf } from '../tokens.ts';
 import { type Choice, textChoice, toolChoice } from './chat-choice.ts';
-
-/** When every answer was made: a fixed time, so that the same request gives the same bytes. 2026-01-01. */
-export const CREATED = 1_767_225_600;
 
 const FINGERPRINT = 'fp_5178a3d1c0';
 

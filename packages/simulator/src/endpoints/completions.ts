@@ -1,4 +1,4 @@
-import { type Answer, json } from '../answer.ts';
+import { type Answer, CREATED, json } from '../answer.ts';
 import { charge, type Exchange, readJson } from '../exchange.ts';
 import {
   type Generation,
@@ -12,7 +12,6 @@ import {
 } from '../generation.ts';
 import { isObject, readInputs } from '../prompt.ts';
 import { idOf } from '../tokens.ts';
-import { CREATED } from './chat.ts';
 
 const renderUsage: UsageRender = (prompt, completion, number) =>
   `{"prompt_tokens":${number(prompt)},"completion_tokens":${number(completion)},"total_tokens":${number(prompt + completion)}}`;

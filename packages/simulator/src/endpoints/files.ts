@@ -1,8 +1,7 @@
-import { type Answer, json } from '../answer.ts';
+import { type Answer, CREATED, json } from '../answer.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseMultipart } from '../multipart.ts';
 import { hashText, idOf } from '../tokens.ts';
-import { CREATED } from './chat.ts';
 
 interface StoredFile {
   readonly id: string;

@@ -1,10 +1,9 @@
-import { type Answer, json } from '../answer.ts';
+import { type Answer, CREATED, json } from '../answer.ts';
 import { charge, type Exchange, readJson } from '../exchange.ts';
 import { generate, readCount, sums, usageManner, usageMember } from '../generation.ts';
 import { parseMultipart } from '../multipart.ts';
 import { readMessages } from '../prompt.ts';
 import { countTokens, hashText } from '../tokens.ts';
-import { CREATED } from './chat.ts';
 
 /** Bytes of an upload that count as one token of audio. */
 const AUDIO_BYTES_PER_TOKEN = 1_000;

@@ -1,6 +1,5 @@
-import { type Answer, json } from '../answer.ts';
+import { type Answer, CREATED, json } from '../answer.ts';
 import type { Exchange } from '../exchange.ts';
-import { CREATED } from './chat.ts';
 
 /** What the list shows. Calls take any model's name. */
 const MODELS = [

@@ -1,4 +1,4 @@
-import { type Answer, type EventAnswer, json } from '../answer.ts';
+import { type Answer, CREATED, type EventAnswer, json } from '../answer.ts';
 import { charge, type Exchange, readJson } from '../exchange.ts';
 import {
   type Generation,
@@ -11,7 +11,6 @@ import {
 } from '../generation.ts';
 import { readMessages } from '../prompt.ts';
 import { idOf } from '../tokens.ts';
-import { CREATED } from './chat.ts';
 
 /** POST responses. */
 export function responses(exchange: Exchange): Answer {

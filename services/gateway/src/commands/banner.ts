@@ -17,9 +17,10 @@ export function banner(config: Config, gateway: Gateway, simulated: boolean): st
 }
 
 function tryIt(config: Config, gateway: Gateway, simulated: boolean): string[] {
+  const version = config.target.pathPrefix.endsWith('/v1') ? '' : '/v1';
   const key = simulated && !config.requireKnownKeys ? 'demo-key' : '$OPENAI_API_KEY';
   return [
-    `  curl ${gateway.url}/v1/chat/completions -H "Authorization: Bearer ${key}" \\`,
+    `  curl ${gateway.url}${version}/chat/completions -H "Authorization: Bearer ${key}" \\`,
     `    -H "Content-Type: application/json" \\`,
     `    -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hello"}]}'`,
   ];

@@ -21,8 +21,16 @@ export function check(args: readonly string[]): number {
   const [file, ...flags] = args[0]?.startsWith('-') ? ['', ...args] : args;
   try {
     const named = file ? ['--config', file] : [];
-    const { config, file: read } = loadConfig({ args: [...named, ...flags], env: process.env, cwd: process.cwd() });
-    process.stdout.write(`${read} is good.\n${describeLimits(config).map((line) => `  ${line}\n`).join('')}`);
+    const { config, file: read } = loadConfig({
+      args: [...named, ...flags],
+      env: process.env,
+      cwd: process.cwd(),
+    });
+    process.stdout.write(
+      `${read} is good.\n${describeLimits(config)
+        .map((line) => `  ${line}\n`)
+        .join('')}`,
+    );
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigProblems)) throw error;

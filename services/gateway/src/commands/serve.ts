@@ -1,7 +1,7 @@
 import { ConfigProblems, type LoadedConfig, loadConfig } from '@nexus/config';
 import { createLog, type Log } from '@nexus/observe';
-import { banner } from './banner.ts';
 import { type Gateway, startGateway, VERSION } from '../gateway.ts';
+import { banner } from './banner.ts';
 import { startStandIn } from './simulate.ts';
 
 /** Runs the gateway until it is told to end; resolves with the exit code. */

@@ -1,5 +1,4 @@
 import type { Simulator } from '@nexus/simulator';
-import { isHelp } from '../cli.ts';
 
 /** The stand-in is loaded only where it is asked for. */
 const load = () => import('@nexus/simulator');
@@ -10,12 +9,8 @@ export async function startStandIn(): Promise<Simulator> {
   return startSimulator({ latencyMs: 50, tokensPerSecond: 40, record: false });
 }
 
-/** `nexus simulate`: the stand-in by itself, until it is told to end; resolves with the exit code. */
+/** `nexus simulate`: the stand-in by itself, until a signal ends it; resolves with the exit code. */
 export async function simulate(args: readonly string[]): Promise<number> {
-  const { parseSimulatorArgs, simulatorHelp, startSimulator } = await load();
-  if (args.some(isHelp)) {
-    process.stdout.write(simulatorHelp());
-    return 0;
-  }
-  return 0;
+  const { runSimulator } = await load();
+  return runSimulator('nexus simulate', args);
 }

@@ -1,7 +1,7 @@
 import type { Limiter } from '@nexus/domain';
 import type { RequestHandler } from 'express';
-import type { InFlight } from './in-flight.ts';
 import type { Drain } from './drain.ts';
+import type { InFlight } from './in-flight.ts';
 
 export interface HealthParts {
   readonly version: string;

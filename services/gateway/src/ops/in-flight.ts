@@ -72,12 +72,15 @@ export class InFlight {
     const now = this.#options.nowMs();
     for (const flight of this.#flights) {
       const { call, exchange } = flight;
-      if (call && exchange.upstreamStatus !== undefined && now - call.lastDataMs() > this.#options.idleMs) call.stall();
+      if (call && exchange.upstreamStatus !== undefined && now - call.lastDataMs() > this.#options.idleMs)
+        call.stall();
       if (isTooSlow(exchange, now)) this.#options.onSlowClient(flight);
     }
     if (now - this.#renewedMs >= this.#options.renewEveryMs) {
       this.#renewedMs = now;
-      this.#options.renew([...this.#flights].flatMap(({ reservation }) => (reservation ? [reservation] : [])));
+      this.#options.renew(
+        [...this.#flights].flatMap(({ reservation }) => (reservation ? [reservation] : [])),
+      );
     }
   }
 }

@@ -1,5 +1,12 @@
 import type { Config } from '@nexus/config';
-import { GatewayError, type Admitted, type Denied, type Limiter, type OwnerLimits, type Reservation } from '@nexus/domain';
+import {
+  type Admitted,
+  type Denied,
+  GatewayError,
+  type Limiter,
+  type OwnerLimits,
+  type Reservation,
+} from '@nexus/domain';
 import { type LearnedOutput, outputToReserve, sizeRefusal } from '@nexus/limits';
 import { type RefusalReply, refusalReply, sizeReply } from '../reply/refusal.ts';
 import type { Exchange } from './exchange.ts';
@@ -34,7 +41,8 @@ export function ownersOf(exchange: Exchange, config: Config): readonly OwnerLimi
   const owners: OwnerLimits[] = [];
   if (exchange.identity) owners.push(exchange.identity.principal.limits);
   const model = exchange.reading?.model;
-  if (model !== undefined) for (const entry of config.models) if (entry.matches(model)) owners.push(entry.limits);
+  if (model !== undefined)
+    for (const entry of config.models) if (entry.matches(model)) owners.push(entry.limits);
   if (config.gateway) owners.push(config.gateway);
   return owners;
 }
@@ -55,12 +63,21 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
       policy: config.reserve,
       statedOutputTokens,
       choices,
-      learnedTokens: exchange.kind === 'embedding' ? 0 : learned.expect(identity?.principal.keyId ?? '', reading.model ?? ''),
+      learnedTokens:
+        exchange.kind === 'embedding'
+          ? 0
+          : learned.expect(identity?.principal.keyId ?? '', reading.model ?? ''),
       inputTokens,
       owners,
     });
     if (exchange.kind === 'embedding') outputTokens = 0;
-    const tooLarge = sizeRefusal({ owners, inputTokens, statedOutputTokens, choices, reservedOutputTokens: outputTokens });
+    const tooLarge = sizeRefusal({
+      owners,
+      inputTokens,
+      statedOutputTokens,
+      choices,
+      reservedOutputTokens: outputTokens,
+    });
     if (tooLarge) {
       const reply = sizeReply(tooLarge.owner, tooLarge.limit, tooLarge.requested, reading.model);
       return { passes: false, reply };
@@ -68,7 +85,11 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
   }
   exchange.reservedOutputTokens = outputTokens;
   const askedMs = parts.nowMs();
-  const decision = await askLimiter(exchange, parts.limiter, owners, { requests: 1, inputTokens, outputTokens });
+  const decision = await askLimiter(exchange, parts.limiter, owners, {
+    requests: 1,
+    inputTokens,
+    outputTokens,
+  });
   exchange.limiterMs = parts.nowMs() - askedMs;
   exchange.decision = decision;
   if (decision.admitted) return { passes: true, held: { reservation: decision.reservation } };

@@ -24,7 +24,9 @@ export class TrustedProxies {
     const peer = req.socket.remoteAddress;
     if (this.#networks.length === 0 || peer === undefined) return peer;
     const claimed = req.headers['x-forwarded-for'];
-    const hops = (Array.isArray(claimed) ? claimed.join(',') : (claimed ?? '')).split(',').map((hop) => hop.trim());
+    const hops = (Array.isArray(claimed) ? claimed.join(',') : (claimed ?? ''))
+      .split(',')
+      .map((hop) => hop.trim());
     let client = peer;
     while (this.#trusts(client)) {
       const before = hops.pop();
@@ -36,6 +38,8 @@ export class TrustedProxies {
 
   #trusts(text: string): boolean {
     const address = ipaddr.process(text);
-    return this.#networks.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
+    return this.#networks.some(
+      ([network, bits]) => network.kind() === address.kind() && address.match(network, bits),
+    );
   }
 }

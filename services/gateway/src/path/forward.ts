@@ -23,7 +23,12 @@ export interface Forwarded {
  * (`exchange.ending`).
  * @throws GatewayError if no answer began
  */
-export async function forward(exchange: Exchange, _held: Held, flight: Flight, upstream: Upstream): Promise<Forwarded> {
+export async function forward(
+  exchange: Exchange,
+  _held: Held,
+  flight: Flight,
+  upstream: Upstream,
+): Promise<Forwarded> {
   if (exchange.kind === undefined) {
     const meter = await upstream.passthrough.pass(exchange);
     await meter?.settled();

@@ -14,7 +14,8 @@ const ONCE = new Set(['host', 'authorization', 'content-length', 'transfer-encod
 export function checkFraming(req: IncomingMessage): void {
   const raw = req.rawHeaders;
   if (raw.length > MOST_FIELDS * 2) throw new GatewayError('headers_too_large');
-  if (req.httpVersionMajor !== 1) throw new GatewayError('bad_framing', { message: 'Only HTTP/1.1 and HTTP/1.0 are spoken here.' });
+  if (req.httpVersionMajor !== 1)
+    throw new GatewayError('bad_framing', { message: 'Only HTTP/1.1 and HTTP/1.0 are spoken here.' });
   let seen: Set<string> | undefined;
   for (let i = 0; i < raw.length; i += 2) {
     const field = raw[i];
@@ -22,7 +23,8 @@ export function checkFraming(req: IncomingMessage): void {
     const name = field.toLowerCase();
     if (!ONCE.has(name)) continue;
     seen ??= new Set();
-    if (seen.has(name)) throw new GatewayError('bad_framing', { message: `The header ${name} came more than once.` });
+    if (seen.has(name))
+      throw new GatewayError('bad_framing', { message: `The header ${name} came more than once.` });
     seen.add(name);
   }
   const coding = req.headers['transfer-encoding'];
@@ -34,9 +36,12 @@ export function checkFraming(req: IncomingMessage): void {
 function checkTransferCoding(req: IncomingMessage, coding: string): void {
   if (coding.trim().toLowerCase() !== 'chunked')
     throw new GatewayError('bad_framing', { message: 'Transfer-Encoding must be `chunked`.' });
-  if (req.httpVersionMinor === 0) throw new GatewayError('bad_framing', { message: 'HTTP/1.0 has no Transfer-Encoding.' });
+  if (req.httpVersionMinor === 0)
+    throw new GatewayError('bad_framing', { message: 'HTTP/1.0 has no Transfer-Encoding.' });
   if (req.headers['content-length'] !== undefined)
-    throw new GatewayError('bad_framing', { message: 'Content-Length and Transfer-Encoding exclude each other.' });
+    throw new GatewayError('bad_framing', {
+      message: 'Content-Length and Transfer-Encoding exclude each other.',
+    });
 }
 
 /** What one server reads as another path than the next one does: never forwarded. */
@@ -46,5 +51,6 @@ function checkPath(url: string): void {
   const end = url.indexOf('?');
   const path = end < 0 ? url : url.slice(0, end);
   const query = end < 0 ? '' : url.slice(end);
-  if (!path.startsWith('/') || AMBIGUOUS.test(path) || /[^\x21-\x7e]|#/.test(query)) throw new GatewayError('bad_path');
+  if (!path.startsWith('/') || AMBIGUOUS.test(path) || /[^\x21-\x7e]|#/.test(query))
+    throw new GatewayError('bad_path');
 }

@@ -11,7 +11,8 @@ export async function read(exchange: Exchange, reader: CallReader, bodyLimitByte
   const { kind, req } = exchange;
   if (kind === undefined) return;
   const coding = req.headers['content-encoding'];
-  if (coding !== undefined && coding.toLowerCase() !== 'identity') throw new GatewayError('unsupported_encoding');
+  if (coding !== undefined && coding.toLowerCase() !== 'identity')
+    throw new GatewayError('unsupported_encoding');
   if (Number(req.headers['content-length'] ?? 0) > bodyLimitBytes) throw tooLarge(bodyLimitBytes);
   const body = await wholeBody(exchange, bodyLimitBytes);
   exchange.body = body;
@@ -52,7 +53,12 @@ function wholeBody(exchange: Exchange, bodyLimitBytes: number): Promise<Uint8Arr
   });
 }
 
-function stopListening(req: IncomingMessage, onData: (chunk: Buffer) => void, onEnd: () => void, onBroken: () => void): void {
+function stopListening(
+  req: IncomingMessage,
+  onData: (chunk: Buffer) => void,
+  onEnd: () => void,
+  onBroken: () => void,
+): void {
   req.off('data', onData);
   req.off('end', onEnd);
   req.off('error', onBroken);

@@ -26,7 +26,10 @@ export function record(exchange: Exchange, log: Log, proxies: TrustedProxies, no
     retryAfterMs: denial?.retryAfterMs,
     errorCode: exchange.errorCode,
     error: exchange.cause,
-    estimate: reading && { inputTokens: reading.inputTokens, outputTokens: exchange.reservedOutputTokens ?? 0 },
+    estimate: reading && {
+      inputTokens: reading.inputTokens,
+      outputTokens: exchange.reservedOutputTokens ?? 0,
+    },
     usage: exchange.usage,
     durationMs: nowMs - exchange.startedMs,
     firstByteMs: exchange.firstByteMs,

@@ -27,7 +27,10 @@ export function settling(exchange: Owing, metered: Usage | undefined): Settling 
   if (upstreamStatus === undefined) {
     const unheard = ending === 'client left' || errorCode === 'upstream_timeout';
     if (!unheard || !reading) return { giveBack: false, usage: NO_USAGE };
-    return { giveBack: false, usage: { ...NO_USAGE, inputTokens: reading.inputTokens, source: reading.inputSource } };
+    return {
+      giveBack: false,
+      usage: { ...NO_USAGE, inputTokens: reading.inputTokens, source: reading.inputSource },
+    };
   }
   if (upstreamStatus === 429 || upstreamStatus >= 500) return { giveBack: true };
   if (metered === undefined) return { giveBack: false, usage: NO_USAGE };

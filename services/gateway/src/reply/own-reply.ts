@@ -55,7 +55,9 @@ function send(exchange: Exchange, status: number, body: string, headers: readonl
 
 function holdsLargeBody({ req }: Exchange): boolean {
   if (req.complete) return false;
-  const length = Number(req.headers['content-length'] ?? (req.headers['transfer-encoding'] ? Number.POSITIVE_INFINITY : 0));
+  const length = Number(
+    req.headers['content-length'] ?? (req.headers['transfer-encoding'] ? Number.POSITIVE_INFINITY : 0),
+  );
   return length > SMALL_BODY_BYTES;
 }
 
@@ -81,7 +83,12 @@ export function replyError(exchange: Exchange, error: GatewayError, retryAfterMs
   if (error.status === 503) headers.push(...retryAfter(retryAfterMs ?? 1000));
   if (error.status === 401) headers.push('www-authenticate', 'Bearer');
   const fields = { message: error.message, type: error.type, code: error.code };
-  send(exchange, error.status, errorBody(exchange.dialect, error.status, fields, exchange.requestId), headers);
+  send(
+    exchange,
+    error.status,
+    errorBody(exchange.dialect, error.status, fields, exchange.requestId),
+    headers,
+  );
 }
 
 /** Answers 429 with what a limit said. `limits` are the limit headers. */

@@ -16,7 +16,12 @@ export interface RefusalReply {
 /** A wait that SDKs should not sleep through: those of 2026 sleep the whole of it, or retry regardless. */
 const LONGEST_SLEEP_MS = 60_000;
 
-const WHAT = { requests: 'requests', model_tokens: 'tokens', input_tokens: 'input tokens', output_tokens: 'output tokens' };
+const WHAT = {
+  requests: 'requests',
+  model_tokens: 'tokens',
+  input_tokens: 'input tokens',
+  output_tokens: 'output tokens',
+};
 const SHORT = { requests: 'R', model_tokens: 'T', input_tokens: 'IT', output_tokens: 'OT' };
 const PERIODS = new Map([
   [1000, ['second', 'sec', 'PS']],
@@ -29,7 +34,8 @@ function described(limit: BucketLimit): string {
   if (limit.kind === 'concurrency') return 'concurrent requests';
   const what = WHAT[limit.counts];
   const short = SHORT[limit.counts];
-  if (limit.kind === 'calendar') return `${what} per ${limit.period} (${short}P${limit.period === 'day' ? 'D' : 'MO'})`;
+  if (limit.kind === 'calendar')
+    return `${what} per ${limit.period} (${short}P${limit.period === 'day' ? 'D' : 'MO'})`;
   const [, word, letters] = PERIODS.get(limit.periodMs) ?? ['', `${limit.periodMs} ms`, ''];
   return `${what} per ${word} (${short}${letters})`;
 }
@@ -53,7 +59,14 @@ export function refusalReply(denied: Denied, model: string | undefined, nowMs: n
   if (limit.kind === 'calendar') {
     const renews = new Date(nowMs + retryAfterMs).toISOString();
     const message = `You exceeded your current quota ${where}. It renews at ${renews}, in ${goDuration(retryAfterMs)}. Limit: ${name}.`;
-    return { type: 'insufficient_quota', code: 'insufficient_quota', message, limit: name, retryAfterMs: undefined, shouldRetry: false };
+    return {
+      type: 'insufficient_quota',
+      code: 'insufficient_quota',
+      message,
+      limit: name,
+      retryAfterMs: undefined,
+      shouldRetry: false,
+    };
   }
   const message = `Rate limit reached ${where}. Please try again in ${goDuration(retryAfterMs)}. Limit: ${name}${refill(limit)}.`;
   const shouldRetry = retryAfterMs > LONGEST_SLEEP_MS ? false : undefined;
@@ -65,13 +78,32 @@ function tooLarge(refusal: Refusal, name: string, type: 'requests' | 'tokens', w
     refusal.size === 0
       ? `Rate limit reached ${where}. Limit: ${name}, which lets nothing through.`
       : `Request too large ${where}. The input or output tokens must be reduced in order to run successfully. Limit: ${name}.`;
-  return { type, code: 'rate_limit_exceeded', message, limit: name, retryAfterMs: undefined, shouldRetry: false };
+  return {
+    type,
+    code: 'rate_limit_exceeded',
+    message,
+    limit: name,
+    retryAfterMs: undefined,
+    shouldRetry: false,
+  };
 }
 
 /** The reply to a request that is larger than any single request may be. */
-export function sizeReply(owner: string, limit: SizeLimit, requested: number, model: string | undefined): RefusalReply {
+export function sizeReply(
+  owner: string,
+  limit: SizeLimit,
+  requested: number,
+  model: string | undefined,
+): RefusalReply {
   const name = `${owner}/${limit.name}`;
   const on = limit.name === 'max_output_tokens' ? 'output tokens per request' : 'tokens per request';
   const message = `Request too large for ${model ?? 'requests'} in ${owner} on ${on}: Limit ${limit.amount}, Requested ${requested}. The input or output tokens must be reduced in order to run successfully. Limit: ${name}.`;
-  return { type: 'tokens', code: 'rate_limit_exceeded', message, limit: name, retryAfterMs: undefined, shouldRetry: false };
+  return {
+    type: 'tokens',
+    code: 'rate_limit_exceeded',
+    message,
+    limit: name,
+    retryAfterMs: undefined,
+    shouldRetry: false,
+  };
 }

@@ -38,7 +38,8 @@ const NOT_SENT_UPSTREAM = new Set([...HOP_BY_HOP, ...CLIENT_PRIVATE, ...SET_ANEW
 const NOT_ANSWERED = new Set([...HOP_BY_HOP, 'alt-svc']);
 
 /** What `Connection` may not name away: the fields that say whose request it is and what its body is. */
-const KEPT_IN_SPITE_OF_CONNECTION = /^(?:authorization|x-api-key|api-key|x-goog-api-key|host|content-.*|x-request-id)$/;
+const KEPT_IN_SPITE_OF_CONNECTION =
+  /^(?:authorization|x-api-key|api-key|x-goog-api-key|host|content-.*|x-request-id)$/;
 
 const NONE: ReadonlySet<string> = new Set();
 

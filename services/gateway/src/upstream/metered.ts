@@ -3,8 +3,8 @@ import { GatewayError } from '@nexus/domain';
 import { type Meter, makeMeter } from '@nexus/tokens';
 import { type Dispatcher, Pool } from 'undici';
 import type { Exchange } from '../path/exchange.ts';
-import { AnswerWriter } from './answer-writer.ts';
 import { answerHeaders, isFinalStatus, plainReason } from './answer-head.ts';
+import { AnswerWriter } from './answer-writer.ts';
 import { CallEnded, upstreamFailure } from './failures.ts';
 import { headersUpstream } from './headers.ts';
 import { spliced } from './splice.ts';
@@ -152,7 +152,11 @@ class Call implements Dispatcher.DispatchHandler, MeteredCall {
     const meter = this.#makeMeter(headers);
     this.meter = meter;
     const altered = this.#hideUsage;
-    this.#writer.head(status, plainReason(reason), answerHeaders(exchange, status, headers, Date.now(), { altered }));
+    this.#writer.head(
+      status,
+      plainReason(reason),
+      answerHeaders(exchange, status, headers, Date.now(), { altered }),
+    );
   }
 
   #refusedKey = false;
@@ -230,12 +234,15 @@ class Call implements Dispatcher.DispatchHandler, MeteredCall {
     this.#exchange.ending = 'client left';
     if (this.#onDisconnect === 'drain' && this.#exchange.sent) {
       this.#controller?.resume();
-      this.#drainLimit = setTimeout(() => this.#controller?.abort(new CallEnded('client left')), LONGEST_DRAIN_MS);
+      this.#drainLimit = setTimeout(
+        () => this.#controller?.abort(new CallEnded('client left')),
+        LONGEST_DRAIN_MS,
+      );
       this.#drainLimit.unref();
       return;
     }
-    this.#controller?.abort(new CallEnded('client left'));
     this.#finish();
+    this.#controller?.abort(new CallEnded('client left'));
   }
 
   #finish(failure?: GatewayError): void {

@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { GatewayError } from '@nexus/domain';
@@ -111,7 +111,12 @@ export class Passthrough {
       const value = flat[i + 1] ?? '';
       const before = req.headers[name];
       const values = before === undefined ? value : [before, value].flat();
-      Object.defineProperty(req.headers, name, { value: values, enumerable: true, configurable: true, writable: true });
+      Object.defineProperty(req.headers, name, {
+        value: values,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
     }
     if (length !== undefined) req.headers['content-length'] = length;
     if (chunked) req.headers['transfer-encoding'] = 'chunked';

@@ -17,12 +17,14 @@ describe('the door of a request', () => {
     expect(doorOf('POST', path).kind).toBe(kind);
   });
 
-  it.each(['/V1/Chat/Completions', '/v1/ch%61t/completions', '/v1/chat/completions/', '/v1/chat/completions//'])(
-    'finds no unmetered spelling of a metered path: %s',
-    (path) => {
-      expect(doorOf('POST', path).kind).toBe('chat');
-    },
-  );
+  it.each([
+    '/V1/Chat/Completions',
+    '/v1/ch%61t/completions',
+    '/v1/chat/completions/',
+    '/v1/chat/completions//',
+  ])('finds no unmetered spelling of a metered path: %s', (path) => {
+    expect(doorOf('POST', path).kind).toBe('chat');
+  });
 
   it.each([
     '/v1/threads/t1/messages',

@@ -8,7 +8,10 @@ const counted: Usage = { ...reported, source: 'counted' };
 
 /** What a request owes that ended like this. */
 function owes(end: Partial<Owing>, metered?: Usage) {
-  return settling({ sent: true, ending: 'whole', reading, upstreamStatus: undefined, errorCode: undefined, ...end }, metered);
+  return settling(
+    { sent: true, ending: 'whole', reading, upstreamStatus: undefined, errorCode: undefined, ...end },
+    metered,
+  );
 }
 
 describe('what a request owes', () => {
@@ -17,17 +20,26 @@ describe('what a request owes', () => {
     expect(owes({ sent: false, ending: 'client left' })).toEqual({ giveBack: true });
   });
 
-  it.each([429, 500, 503, 529])("is nothing if the upstream answered %d: its failure isn't the key's", (upstreamStatus) => {
-    expect(owes({ upstreamStatus }, reported)).toEqual({ giveBack: true });
-  });
+  it.each([429, 500, 503, 529])(
+    "is nothing if the upstream answered %d: its failure isn't the key's",
+    (upstreamStatus) => {
+      expect(owes({ upstreamStatus }, reported)).toEqual({ giveBack: true });
+    },
+  );
 
   it('is what the upstream reported', () => {
     expect(owes({ upstreamStatus: 200 }, reported)).toEqual({ giveBack: false, usage: reported });
   });
 
   it('is what was streamed, if the client left or the upstream broke off in mid-stream', () => {
-    expect(owes({ upstreamStatus: 200, ending: 'client left' }, counted)).toEqual({ giveBack: false, usage: counted });
-    expect(owes({ upstreamStatus: 200, ending: 'upstream broke' }, counted)).toEqual({ giveBack: false, usage: counted });
+    expect(owes({ upstreamStatus: 200, ending: 'client left' }, counted)).toEqual({
+      giveBack: false,
+      usage: counted,
+    });
+    expect(owes({ upstreamStatus: 200, ending: 'upstream broke' }, counted)).toEqual({
+      giveBack: false,
+      usage: counted,
+    });
   });
 
   it('is the request and no tokens for a 4xx, so that a bad client still meets its request limit', () => {

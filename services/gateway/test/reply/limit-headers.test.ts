@@ -2,17 +2,47 @@ import type { BucketView } from '@nexus/domain';
 import { describe, expect, it } from 'vitest';
 import { limitHeaders, overruledBy } from '../../src/reply/limit-headers.ts';
 
-function view(owner: string, counts: 'requests' | 'model_tokens' | 'input_tokens', size: number, available: number): BucketView {
-  const limit = { kind: 'rate', name: `${counts}_per_minute`, counts, periodMs: 60_000, amount: size, burst: size } as const;
+function view(
+  owner: string,
+  counts: 'requests' | 'model_tokens' | 'input_tokens',
+  size: number,
+  available: number,
+): BucketView {
+  const limit = {
+    kind: 'rate',
+    name: `${counts}_per_minute`,
+    counts,
+    periodMs: 60_000,
+    amount: size,
+    burst: size,
+  } as const;
   return { owner, limit, size, available, untilFullMs: ((size - available) / size) * 60_000 };
 }
 
 describe('the limit headers', () => {
   it("tell of the tightest bucket of each family, as OpenAI's do", () => {
-    const buckets = [view('gateway', 'requests', 5000, 4999), view('key:a', 'requests', 60, 10), view('key:a', 'model_tokens', 160_000, 159_976)];
+    const buckets = [
+      view('gateway', 'requests', 5000, 4999),
+      view('key:a', 'requests', 60, 10),
+      view('key:a', 'model_tokens', 160_000, 159_976),
+    ];
     expect(limitHeaders(buckets, 'openai', 0)).toEqual([
-      ...['x-ratelimit-limit-requests', '60', 'x-ratelimit-remaining-requests', '10', 'x-ratelimit-reset-requests', '50s'],
-      ...['x-ratelimit-limit-tokens', '160000', 'x-ratelimit-remaining-tokens', '159976', 'x-ratelimit-reset-tokens', '9ms'],
+      ...[
+        'x-ratelimit-limit-requests',
+        '60',
+        'x-ratelimit-remaining-requests',
+        '10',
+        'x-ratelimit-reset-requests',
+        '50s',
+      ],
+      ...[
+        'x-ratelimit-limit-tokens',
+        '160000',
+        'x-ratelimit-remaining-tokens',
+        '159976',
+        'x-ratelimit-reset-tokens',
+        '9ms',
+      ],
     ]);
   });
 

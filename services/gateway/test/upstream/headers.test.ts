@@ -7,7 +7,11 @@ const principal: Principal = { keyId: 'a', limits: { owner: 'key:a', buckets: []
 const identity: Identity = { principal, header: 'authorization' };
 
 /** What `fields` become on their way upstream. */
-function upstream(fields: readonly (readonly [string, string])[], who: Identity = identity, metered = true): string[][] {
+function upstream(
+  fields: readonly (readonly [string, string])[],
+  who: Identity = identity,
+  metered = true,
+): string[][] {
   const headers: Record<string, string> = {};
   for (const [name, value] of fields) headers[name.toLowerCase()] = value;
   const flat = headersUpstream(fields.flat(), headers, who, { metered });
@@ -16,33 +20,68 @@ function upstream(fields: readonly (readonly [string, string])[], who: Identity 
 
 describe('headers on their way upstream', () => {
   it('keep their order, spelling and repetition', () => {
-    const fields = [['X-Custom', 'a'], ['Authorization', 'Bearer k'], ['x-CUSTOM', 'b'], ['OpenAI-Beta', 'assistants=v2']] as const;
+    const fields = [
+      ['X-Custom', 'a'],
+      ['Authorization', 'Bearer k'],
+      ['x-CUSTOM', 'b'],
+      ['OpenAI-Beta', 'assistants=v2'],
+    ] as const;
     expect(upstream(fields, identity, false)).toEqual(fields.map((field) => [...field]));
   });
 
   it('lose what belongs to the hop, and what Connection names', () => {
-    const fields = [['Connection', 'keep-alive, X-Hop'], ['X-Hop', '1'], ['TE', 'trailers'], ['Trailer', 'x'], ['Keep-Alive', 'timeout=5'], ['Proxy-Authorization', 'Basic eA=='], ['Expect', '100-continue'], ['X-Stays', '1']] as const;
+    const fields = [
+      ['Connection', 'keep-alive, X-Hop'],
+      ['X-Hop', '1'],
+      ['TE', 'trailers'],
+      ['Trailer', 'x'],
+      ['Keep-Alive', 'timeout=5'],
+      ['Proxy-Authorization', 'Basic eA=='],
+      ['Expect', '100-continue'],
+      ['X-Stays', '1'],
+    ] as const;
     expect(upstream(fields, identity, false)).toEqual([['X-Stays', '1']]);
   });
 
   it('keep the credential and the content headers even if Connection names them', () => {
-    const fields = [['Connection', 'Authorization, Content-Type, close'], ['Authorization', 'Bearer k'], ['Content-Type', 'application/json']] as const;
-    expect(upstream(fields, identity, false)).toEqual([['Authorization', 'Bearer k'], ['Content-Type', 'application/json']]);
+    const fields = [
+      ['Connection', 'Authorization, Content-Type, close'],
+      ['Authorization', 'Bearer k'],
+      ['Content-Type', 'application/json'],
+    ] as const;
+    expect(upstream(fields, identity, false)).toEqual([
+      ['Authorization', 'Bearer k'],
+      ['Content-Type', 'application/json'],
+    ]);
   });
 
   it("never tell the provider of the client's address, cookies or labels", () => {
-    const fields = [['X-Forwarded-For', '10.0.0.1'], ['Forwarded', 'for=10.0.0.1'], ['X-Real-IP', '10.0.0.1'], ['Cookie', 'a=b'], ['X-Nexus-Customer', 'acme']] as const;
+    const fields = [
+      ['X-Forwarded-For', '10.0.0.1'],
+      ['Forwarded', 'for=10.0.0.1'],
+      ['X-Real-IP', '10.0.0.1'],
+      ['Cookie', 'a=b'],
+      ['X-Nexus-Customer', 'acme'],
+    ] as const;
     expect(upstream(fields, identity, false)).toEqual([]);
   });
 
   it("carry the upstream's key in place of the client's, in the header that the client used", () => {
     const mapped: Principal = { ...principal, upstreamKey: 'sk-up' };
-    expect(upstream([['authorization', 'bearer  mine']], { principal: mapped, header: 'authorization' }, false)).toEqual([['authorization', 'Bearer sk-up']]);
-    expect(upstream([['x-api-key', 'mine']], { principal: mapped, header: 'x-api-key' }, false)).toEqual([['x-api-key', 'sk-up']]);
+    expect(
+      upstream([['authorization', 'bearer  mine']], { principal: mapped, header: 'authorization' }, false),
+    ).toEqual([['authorization', 'Bearer sk-up']]);
+    expect(upstream([['x-api-key', 'mine']], { principal: mapped, header: 'x-api-key' }, false)).toEqual([
+      ['x-api-key', 'sk-up'],
+    ]);
   });
 
   it('carry no second credential: who was identified is who is forwarded', () => {
-    const fields = [['Authorization', 'Bearer k'], ['X-Api-Key', 'other'], ['api-key', 'third']] as const;
+    const fields = [
+      ['Authorization', 'Bearer k'],
+      ['X-Api-Key', 'other'],
+      ['api-key', 'third'],
+    ] as const;
     expect(upstream(fields, identity, false)).toEqual([['Authorization', 'Bearer k']]);
   });
 
@@ -54,7 +93,14 @@ describe('headers on their way upstream', () => {
 
 describe('headers on their way back', () => {
   it('lose what belongs to the hop, Trailer and alternative ways to the upstream, and keep repeated ones', () => {
-    const headers = { connection: 'x-hop', 'x-hop': '1', trailer: 'x', 'alt-svc': 'h3=":443"', 'set-cookie': ['a=1', 'b=2'], 'x-kept': 'y' };
+    const headers = {
+      connection: 'x-hop',
+      'x-hop': '1',
+      trailer: 'x',
+      'alt-svc': 'h3=":443"',
+      'set-cookie': ['a=1', 'b=2'],
+      'x-kept': 'y',
+    };
     expect(headersAnswered(headers, () => false)).toEqual(['set-cookie', ['a=1', 'b=2'], 'x-kept', 'y']);
   });
 });
