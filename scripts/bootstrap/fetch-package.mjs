@@ -75,8 +75,11 @@ async function checkIntegrity(folder, expected) {
 /** @returns {string[]} how npm is called: the one that called us, the one on PATH, the one beside this Node */
 function npmCommand() {
   const outer = process.env.npm_execpath;
-  if (outer !== undefined && /npm-cli\.c?js$/.test(outer) && existsSync(outer)) return [process.execPath, outer];
-  const onPath = (process.env.PATH ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, 'npm')));
+  if (outer !== undefined && /npm-cli\.c?js$/.test(outer) && existsSync(outer))
+    return [process.execPath, outer];
+  const onPath = (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .some((folder) => existsSync(path.join(folder, 'npm')));
   if (onPath && process.platform !== 'win32') return ['npm'];
   const folder = path.dirname(process.execPath);
   const beside = [path.join(folder, '..', 'lib', 'node_modules'), path.join(folder, 'node_modules')]
