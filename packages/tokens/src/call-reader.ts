@@ -1,8 +1,9 @@
-import type { CallReading } from './call-fields.ts';
+import { GatewayError } from '@nexus/domain';
+import { type CallReading, invalidBody } from './call-fields.ts';
 import type { CallKind } from './call-kind.ts';
 import { warmCharacterClasses } from './character-class.ts';
 import { countTokens, hasVocabulary, vocabularyMemory } from './count.ts';
-import { CountingThread, invalidOutcome } from './counting-thread.ts';
+import { CountingThread } from './counting-thread.ts';
 import type { EncodingName } from './encoding.ts';
 import { estimateTokens } from './prompt-tally.ts';
 import { readCall } from './read-call.ts';
@@ -31,6 +32,8 @@ export interface CallReaderOptions {
 
 /** How often a hostile text is counted to have its code compiled before a client sends one. */
 const WARM_ROUNDS = 12;
+
+const COPY_STEP_BYTES = 1024 * 1024;
 
 /**
  * Reads the bodies of metered calls without holding the event loop: small ones at once, larger ones in a thread that
@@ -83,7 +86,7 @@ export class CallReader {
   read(kind: CallKind, body: Uint8Array): CallReading | Promise<CallReading> {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     return bytes.length <= this.#maxInlineBytes && this.#countsHere()
-      ? readCall(kind, bytes, this.#maxCountedChars)
+      ? this.#readHere(kind, bytes)
       : this.#readElsewhere(kind, bytes);
   }
 
@@ -104,19 +107,26 @@ export class CallReader {
     return this.#thread === undefined || (hasVocabulary('o200k_base') && hasVocabulary('cl100k_base'));
   }
 
+  #readHere(kind: CallKind, body: Buffer): CallReading | Promise<CallReading> {
+    try {
+      return readCall(kind, body, this.#maxCountedChars);
+    } catch (error) {
+      if (error instanceof GatewayError) throw error;
+      return readRoughly(kind, body);
+    }
+  }
+
   async #readElsewhere(kind: CallKind, body: Buffer): Promise<CallReading> {
     const thread = this.#thread;
     if (!thread?.hasRoomFor(body.length)) {
       // A small body can only come here while the vocabularies aren't loaded; loading them now beats a guess.
-      return body.length <= this.#maxInlineBytes
-        ? readCall(kind, body, this.#maxCountedChars)
-        : readRoughly(kind, body);
+      return body.length <= this.#maxInlineBytes ? this.#readHere(kind, body) : readRoughly(kind, body);
     }
-    const copy = new Uint8Array(body);
+    const copy = await copied(body);
     const task = { task: 'read', kind, body: copy, maxCountedChars: this.#maxCountedChars } as const;
     const outcome = await thread.ask(task, body.length, [copy.buffer]);
     if (outcome === 'unknown' || 'tokens' in outcome) return readRoughly(kind, body);
-    if ('invalid' in outcome) throw invalidOutcome(outcome.invalid);
+    if ('invalid' in outcome) throw invalidBody(outcome.invalid);
     return outcome.reading;
   }
 
@@ -128,6 +138,16 @@ export class CallReader {
     }
     return outcome.tokens;
   }
+}
+
+/** A copy that can be handed to the thread, made in turns: 10 MB at once would take some 6 ms. */
+async function copied(body: Buffer): Promise<Uint8Array<ArrayBuffer>> {
+  const copy = new Uint8Array(body.length);
+  for (let at = 0; at < body.length; at += COPY_STEP_BYTES) {
+    if (at > 0) await nextTurn();
+    copy.set(body.subarray(at, at + COPY_STEP_BYTES), at);
+  }
+  return copy;
 }
 
 function nextTurn(): Promise<void> {

@@ -1,5 +1,4 @@
 import { Worker } from 'node:worker_threads';
-import { GatewayError } from '@nexus/domain';
 import type { CallReading } from './call-fields.ts';
 import { adoptVocabulary, hasVocabulary, vocabularyMemory } from './count.ts';
 import type { CountingReply, CountingRequest, CountingTask } from './counting-messages.ts';
@@ -168,9 +167,4 @@ export class CountingThread {
     for (const id of [...this.#pending.keys()]) this.#finish(id, 'unknown');
     for (const resolve of this.#waitingForVocabularies.splice(0)) resolve();
   }
-}
-
-/** The error that an `invalid` outcome stands for. */
-export function invalidOutcome(message: string): GatewayError {
-  return new GatewayError('invalid_body', { message });
 }

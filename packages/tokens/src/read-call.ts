@@ -22,18 +22,23 @@ export function startOfJson(body: Buffer): number {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
 }
 
+/** JSON.parse takes 2 s for 5 million brackets in each other. No body of a few kilobytes gets this deep. */
+const DEEPEST = 10_000;
+
 /**
  * Reads a whole body on this thread: its fields from JSON.parse, the duplicates and places that JSON.parse hides from a
- * scan of the bytes. Text beyond `maxCountedChars` is estimated. Throws GatewayError `invalid_body`.
+ * scan of the bytes. Text beyond `maxCountedChars` is estimated. Throws GatewayError `invalid_body`, and RangeError for a body
+ * nested more than 10,000 deep.
  */
 export function readCall(kind: CallKind, body: Buffer, maxCountedChars: number): CallReading {
   const start = startOfJson(body);
   if (start === body.length) throw invalidBody(EMPTY_BODY);
-  const call = parse(body.toString('utf8', start));
-  if (!isObject(call)) throw invalidBody(NOT_AN_OBJECT);
-
   const scan = new TopLevelScan(body, start, body.length, METERED_FIELDS);
   scan.step(body.length);
+  if (scan.deepest > DEEPEST)
+    throw new RangeError('The body is nested too deeply to be parsed in good time.');
+  const call = parse(body.toString('utf8', start));
+  if (!isObject(call)) throw invalidBody(NOT_AN_OBJECT);
   refuseDuplicates(scan);
 
   const model = textField(call, 'model');

@@ -24,6 +24,8 @@ export class TopLevelScan {
   open = -1;
   /** Whether the closing `}` was found, with nothing but white space behind it. */
   closed = false;
+  /** How many brackets were open at once. */
+  deepest = 0;
 
   readonly #text: Buffer;
   readonly #end: number;
@@ -57,6 +59,7 @@ export class TopLevelScan {
     const stop = Math.min(this.#end, this.#at + bytes);
     while (this.#at < stop) {
       if (this.#stringStart >= 0) this.#skipString(stop);
+      else if (this.#depth > 1) this.#skipNested(stop);
       else if (!this.#structure(stop)) return true;
     }
     return this.#at >= this.#end;
@@ -111,6 +114,29 @@ export class TopLevelScan {
     return true;
   }
 
+  /** Inside of a field's value, where most bytes are: goes to the next string, to the value's end, or to `stop`. */
+  #skipNested(stop: number): void {
+    const text = this.#text;
+    let at = this.#at;
+    let depth = this.#depth;
+    let deepest = this.deepest;
+    while (at < stop && depth > 1) {
+      const byte = text[at++] ?? 0;
+      if (byte === QUOTE) {
+        this.#stringStart = at;
+        break;
+      }
+      // [ and { differ in one bit, as do ] and }.
+      const bracket = byte & 0xdf;
+      if (bracket === 0x5b) {
+        if (++depth > deepest) deepest = depth;
+      } else if (bracket === 0x5d) depth--;
+    }
+    this.#at = at;
+    this.#depth = depth;
+    this.deepest = deepest;
+  }
+
   /** Goes to behind the closing quote, or to `stop`. */
   #skipString(stop: number): void {
     const text = this.#text;
@@ -126,16 +152,15 @@ export class TopLevelScan {
     }
     if (at < stop) {
       // `at` isn't escaped here, so what makes the next quote an escaped one stands between.
-      const quote = text.indexOf(QUOTE, at);
-      const found = quote < 0 || quote > this.#end ? this.#end : quote;
+      const quote = (stop === text.length ? text : text.subarray(0, stop)).indexOf(QUOTE, at);
+      const found = quote < 0 ? stop : quote;
       let backslashes = 0;
       while (found - backslashes > at && text[found - backslashes - 1] === BACKSLASH) backslashes++;
-      at = found;
-      if (found < this.#end && backslashes % 2 === 0) {
-        this.#endString(at);
+      if (quote >= 0 && backslashes % 2 === 0) {
+        this.#endString(quote);
         return;
       }
-      if (found < this.#end) at++;
+      at = found + (backslashes % 2);
     }
     this.#at = at;
   }
