@@ -283,6 +283,7 @@ describe('a secret', () => {
           method: text,
           path: `/v1/${text}?key=${text}`,
           model: text,
+          upstreamRequestId: text,
           limit: text,
           errorCode: text,
           error,

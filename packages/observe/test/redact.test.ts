@@ -98,10 +98,6 @@ describe('redact', () => {
     }
   });
 
-  it('changes nothing when it is done again', () => {
-    for (const text of LEAKS) expect(redact(redact(text))).toBe(redact(text));
-  });
-
   it('needs time in proportion to the length of hostile texts', () => {
     const pieces = [
       'a',
