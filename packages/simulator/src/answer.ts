@@ -38,8 +38,8 @@ export interface EventAnswer {
   readonly piece: (index: number) => string;
   /** Finish, usage, end. They go out together. */
   readonly after: readonly string[];
-  /** An event that tells of an error, in this API's form. */
-  readonly error: string;
+  /** An event that tells of an error after so many pieces, in this API's form. */
+  readonly error: (pieces: number) => string;
   /** All of `pieces` together carry `tokens.text`. */
   readonly tokens: AnswerTokens;
 }

@@ -5,6 +5,11 @@ import { nominalVerdict, type TierRefusal } from './limits.ts';
 /** The two families of APIs that the simulator speaks: they differ in headers and in the form of errors. */
 export type Api = 'openai' | 'azure' | 'anthropic';
 
+const SERVER_ERROR = 'The server had an error while processing your request. Sorry about that!';
+
+/** What OpenAI's streams of chunks say when they fail after their head: no status is left to tell it by. */
+export const STREAM_ERROR = `data: {"error":{"message":"${SERVER_ERROR}","type":"server_error","param":null,"code":"server_error"}}\n\n`;
+
 export const ORGANIZATION = 'org-simulated';
 
 function openaiError(
@@ -162,10 +167,9 @@ export class ApiErrors {
   }
 
   serverError(): WholeAnswer {
-    const message = 'The server had an error while processing your request. Sorry about that!';
     if (this.#api === 'anthropic')
       return anthropicError(500, 'api_error', 'Internal server error', this.#requestId);
-    return openaiError(500, message, 'server_error');
+    return openaiError(500, SERVER_ERROR, 'server_error');
   }
 
   unavailable(retryAfterMs: number): WholeAnswer {

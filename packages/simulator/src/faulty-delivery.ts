@@ -104,7 +104,7 @@ function eventsBroken(exchange: Exchange, answer: EventAnswer, fault: FaultDetai
       return true;
     case 'error-midstream':
       writeHead(exchange, answer);
-      tell(res, cutAt, () => res.end(answer.error));
+      tell(res, cutAt, () => res.end(answer.error(cutAt)));
       return true;
     case 'malformed-sse': {
       writeHead(exchange, answer);

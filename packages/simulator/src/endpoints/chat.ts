@@ -1,4 +1,5 @@
 import { type Answer, CREATED, json } from '../answer.ts';
+import { STREAM_ERROR } from '../errors.ts';
 import { charge, type Exchange, readJson } from '../exchange.ts';
 import {
   generate,
@@ -100,7 +101,7 @@ function streamed(
         : `${opens[index]}${choice.piece((i - index) / n)}${choice.shut}${close}`;
     },
     after,
-    error: `data: {"error":{"message":"The server had an error while processing your request. Sorry about that!","type":"server_error","param":null,"code":"server_error"}}\n\n`,
+    error: () => STREAM_ERROR,
     tokens: sums(prompt, text, completion, told && manner.truthful),
   };
 }

@@ -1,4 +1,5 @@
 import { type Answer, CREATED, json } from '../answer.ts';
+import { STREAM_ERROR } from '../errors.ts';
 import { charge, type Exchange, readJson } from '../exchange.ts';
 import {
   type Generation,
@@ -78,7 +79,7 @@ export function completions(exchange: Exchange): Answer {
       return event(choice(index, generations[index]?.piece((i - index) / count) ?? '', 'null'), none);
     },
     after,
-    error: `data: {"error":{"message":"The server had an error while processing your request. Sorry about that!","type":"server_error","param":null,"code":"server_error"}}\n\n`,
+    error: () => STREAM_ERROR,
     tokens: sums(prompt, text, completion, told && manner.truthful),
   };
 }

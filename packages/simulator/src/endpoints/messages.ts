@@ -70,7 +70,7 @@ export function messages(exchange: Exchange): Answer {
     piece: (i) =>
       event('content_block_delta', `"index":0,"delta":{"type":"text_delta","text":"${generation.piece(i)}"}`),
     after,
-    error: event('error', '"error":{"type":"overloaded_error","message":"Overloaded"}'),
+    error: () => event('error', '"error":{"type":"overloaded_error","message":"Overloaded"}'),
     tokens,
   };
 }

@@ -130,10 +130,11 @@ class ResponseDrawing {
       piece: (i) =>
         event('response.output_text.delta', `${place},"delta":"${piece(i)}","logprobs":[]`, first + i),
       after,
-      error: event(
+      error: (told) =>
+        event(
         'error',
         '"code":"server_error","message":"The server had an error while processing your request. Sorry about that!","param":null',
-        first + pieces,
+        first + told,
       ),
       tokens: sums(this.#prompt, textTokens, completionTokens, manner.truthful),
     };
