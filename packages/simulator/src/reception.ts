@@ -129,7 +129,8 @@ function answer(exchange: Exchange, method: string, place: Place): void {
   const { steering, req, errors } = exchange;
   if (steering.fault !== undefined) {
     if (playWireFault(steering.fault.name, req.socket)) {
-      exchange.broken = true;
+      // A client that leaves a stalled request has left; one that was reset hasn't.
+      exchange.broken = steering.fault.name !== 'stall-before';
       return;
     }
     const wrong = faultyAnswer(exchange);

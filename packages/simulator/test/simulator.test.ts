@@ -27,6 +27,33 @@ describe('what is recorded', () => {
     await simulator.close();
   });
 
+  it.each(['stall-before', 'stall-midstream'])('says that the client left a %s', async (fault) => {
+    const simulator = await startSimulator();
+    const leave = new AbortController();
+    const headers = { 'x-simulate-fault': fault };
+    const url = `${simulator.url}/v1/chat/completions`;
+    const call = fetch(url, { method: 'POST', body: chat({ stream: true }), headers, signal: leave.signal });
+    call.catch(() => undefined);
+    await expect.poll(() => simulator.requests[0]?.body.length).toBeGreaterThan(0);
+    expect(simulator.requests[0]?.aborted).toBeUndefined();
+    leave.abort();
+    await expect.poll(() => simulator.requests[0]?.aborted).toBe(true);
+    await simulator.close();
+  });
+
+  it.each(['reset-before', 'reset-midstream', 'status-000'])('blames no client for a %s', async (fault) => {
+    const simulator = await startSimulator();
+    const headers = { 'x-simulate-fault': fault };
+    await expect(
+      post(simulator.url, '/v1/chat/completions', chat({ stream: true }), headers).then((answer) =>
+        answer.text(),
+      ),
+    ).rejects.toThrow();
+    expect((await post(simulator.url, '/v1/chat/completions', chat())).status).toBe(200);
+    expect(simulator.requests.map(({ aborted }) => aborted)).toEqual([undefined, undefined]);
+    await simulator.close();
+  });
+
   it('is bounded, and nothing when switched off', async () => {
     const simulator = await startSimulator({ bodyLimitBytes: 50 * 1024 * 1024 });
     for (let i = 0; i < 3; i++) {

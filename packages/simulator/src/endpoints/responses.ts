@@ -132,10 +132,10 @@ class ResponseDrawing {
       after,
       error: (told) =>
         event(
-        'error',
-        '"code":"server_error","message":"The server had an error while processing your request. Sorry about that!","param":null',
-        first + told,
-      ),
+          'error',
+          '"code":"server_error","message":"The server had an error while processing your request. Sorry about that!","param":null',
+          first + told,
+        ),
       tokens: sums(this.#prompt, textTokens, completionTokens, manner.truthful),
     };
   }
