@@ -9,7 +9,7 @@ export type SimulatorCommand =
   | { readonly kind: 'wrong'; readonly message: string };
 
 /** Where `nexus simulate` listens unless told otherwise. */
-export const DEFAULT_PORT = 9999;
+const DEFAULT_PORT = 9999;
 
 const FLAGS = ['--port', '--host', '--latency', '--tokens-per-second', '--fault', '--help'];
 

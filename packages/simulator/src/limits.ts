@@ -49,7 +49,7 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
 /** What the headers show where no tier limits: every request finds full buckets of this size. */
-export const NOMINAL = { requestsPerMinute: 10_000, tokensPerMinute: 2_000_000 } as const;
+const NOMINAL = { requestsPerMinute: 10_000, tokensPerMinute: 2_000_000 } as const;
 
 /** More than one organization and model ever needs in a test; the oldest goes first. */
 const MAX_OWNERS = 10_000;

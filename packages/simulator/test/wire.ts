@@ -27,7 +27,7 @@ export async function jsonOf(response: Response): Promise<JsonObject> {
   return asObject(JSON.parse(await response.text()));
 }
 
-export function asObject(value: unknown): JsonObject {
+function asObject(value: unknown): JsonObject {
   if (!isObject(value)) throw new Error(`not an object: ${JSON.stringify(value)}`);
   return value;
 }
