@@ -1,1 +1,11 @@
-export {};
+export { LearnedOutput } from './learned-output.ts';
+export { limitProblem, sizeOf } from './limit-problem.ts';
+export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts';
+export {
+  type CallSize,
+  type OutputExpectation,
+  outputToReserve,
+  type SizeRefusal,
+  sizeRefusal,
+} from './output-reservation.ts';
+export { RequestEndedError } from './request-ended-error.ts';

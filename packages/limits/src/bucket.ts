@@ -1,0 +1,194 @@
+import type { BucketLimit, BucketView, Demand, Settlement } from '@nexus/domain';
+import * as calendar from './calendar-bucket.ts';
+import { dropPast, heldUnits, hold, release } from './lease-slices.ts';
+import { sizeOf } from './limit-problem.ts';
+import * as rate from './rate-bucket.ts';
+import * as slot from './slot-bucket.ts';
+
+/**
+ * The rules of all three kinds of bucket, with nothing around them: no clock, no keeper. A bucket that was never touched is
+ * `undefined`, which is the same as a full one.
+ *
+ * Numbers are grains (`grainsPerUnit` to a unit) where a comment says so, whole units elsewhere. Only what is shown to
+ * people divides.
+ */
+export type BucketState = rate.RateState | calendar.CalendarState | slot.SlotState;
+
+/** What one admission took from one bucket. */
+export interface Taking {
+  readonly limit: BucketLimit;
+  /** Units held until the end; 0 where the limit counts requests, which are charged at once. */
+  readonly heldUnits: number;
+  readonly charge: rate.RateCharge | calendar.CalendarCharge | undefined;
+}
+
+/** How many of its parts a bucket keeps for one unit. */
+export function grainsPerUnit(limit: BucketLimit): number {
+  return limit.kind === 'rate' ? limit.periodMs : 1;
+}
+
+/** Units of this bucket that a request asks for. */
+export function unitsAsked(limit: BucketLimit, demand: Demand): number {
+  if (limit.kind === 'concurrency') return demand.requests;
+  return limit.counts === 'requests' ? demand.requests : tokensOf(limit, demand);
+}
+
+/** Units that a settlement charges. Requests were charged before, slots never are. */
+function unitsUsed(limit: BucketLimit, used: Settlement): number {
+  return limit.kind === 'concurrency' || limit.counts === 'requests' ? 0 : tokensOf(limit, used);
+}
+
+function tokensOf(limit: Exclude<BucketLimit, { kind: 'concurrency' }>, tokens: Settlement): number {
+  if (limit.counts === 'input_tokens') return tokens.inputTokens;
+  if (limit.counts === 'output_tokens') return tokens.outputTokens;
+  return tokens.inputTokens + tokens.outputTokens;
+}
+
+/** Whether this is the bucket of that limit. Amounts may differ: a limit keeps its bucket when they change. */
+export function belongsTo(state: BucketState, limit: BucketLimit): boolean {
+  if (state.name !== limit.name) return false;
+  if (state.kind === 'rate') return limit.kind === 'rate' && state.periodMs === limit.periodMs;
+  if (state.kind === 'calendar') return limit.kind === 'calendar' && state.period === limit.period;
+  return limit.kind === 'concurrency';
+}
+
+/** An untouched bucket. `era` is a number that no bucket of this owner and limit had before. */
+export function fullBucket(limit: BucketLimit, nowMs: number, era: number): BucketState {
+  if (limit.kind === 'rate') return rate.fullRate(limit, nowMs, era);
+  return limit.kind === 'calendar' ? calendar.fullCalendar(limit, nowMs) : slot.freeSlotBucket(limit);
+}
+
+/** Grains free to be taken; below 0: debt, or a limit that was lowered. Changes nothing. */
+export function freeGrains(state: BucketState | undefined, limit: BucketLimit, nowMs: number): number {
+  if (limit.kind === 'rate') return rate.freeRate(state?.kind === 'rate' ? state : undefined, limit, nowMs);
+  if (limit.kind === 'calendar')
+    return calendar.freeCalendar(state?.kind === 'calendar' ? state : undefined, limit, nowMs);
+  return slot.freeSlots(state?.kind === 'concurrency' ? state : undefined, limit, nowMs);
+}
+
+/** Whether a request may take its units. A bucket that it takes nothing from is not asked, even one in debt. */
+export function hasRoom(
+  state: BucketState | undefined,
+  limit: BucketLimit,
+  units: number,
+  nowMs: number,
+): boolean {
+  if (units === 0) return true;
+  return units <= sizeOf(limit) && units * grainsPerUnit(limit) <= freeGrains(state, limit, nowMs);
+}
+
+/** How long a request that has no room must wait for it. `nowMs` is not before the bucket's last touch. */
+export function waitMs(
+  state: BucketState | undefined,
+  limit: BucketLimit,
+  units: number,
+  nowMs: number,
+): number | 'never' {
+  if (units > sizeOf(limit)) return 'never';
+  if (limit.kind === 'rate')
+    return rate.rateWaitMs(freeGrains(state, limit, nowMs), units * limit.periodMs, limit);
+  if (limit.kind === 'calendar')
+    return calendar.calendarWaitMs(state?.kind === 'calendar' ? state : undefined, limit, nowMs);
+  return slot.SLOT_WAIT_MS;
+}
+
+/** Brings a bucket to the present, under the limit that its owner has now. */
+export function adopt(state: BucketState, limit: BucketLimit, nowMs: number, era: number): void {
+  if (state.kind === 'rate' && limit.kind === 'rate') rate.adoptRate(state, limit, nowMs, era);
+  else if (state.kind === 'calendar' && limit.kind === 'calendar')
+    calendar.adoptCalendar(state, limit, nowMs);
+  else dropPast(state.held, nowMs);
+}
+
+/** Brings a bucket to the present, under the limit that it had last. */
+export function advance(state: BucketState, nowMs: number): void {
+  if (state.kind === 'rate') rate.advanceRate(state, nowMs);
+  else if (state.kind === 'calendar') calendar.advanceCalendar(state, nowMs);
+  else dropPast(state.held, nowMs);
+}
+
+/** Takes units for which there is room: charges requests, holds tokens and slots in the slice that ends at `endMs`. */
+export function take(state: BucketState, limit: BucketLimit, units: number, endMs: number): Taking {
+  if (limit.kind !== 'concurrency' && limit.counts === 'requests') {
+    if (state.kind === 'rate') return { limit, heldUnits: 0, charge: rate.chargeRate(state, units) };
+    if (state.kind === 'calendar') return { limit, heldUnits: 0, charge: calendar.useCalendar(state, units) };
+  }
+  hold(state.held, endMs, units);
+  return { limit, heldUnits: units, charge: undefined };
+}
+
+/** Swaps what is held for what was used. The bucket stands at the present; a hold whose lease ran out is free already. */
+export function settle(
+  state: BucketState,
+  taking: Taking,
+  endMs: number,
+  used: Settlement,
+  nowMs: number,
+): void {
+  release(state.held, endMs, taking.heldUnits, nowMs);
+  const units = unitsUsed(taking.limit, used);
+  if (state.kind === 'rate') rate.useRate(state, units);
+  else if (state.kind === 'calendar') calendar.useCalendar(state, units);
+}
+
+/** Whether settling changes this bucket, even one that nothing was taken from. */
+export function isTouchedBy(taking: Taking, used: Settlement): boolean {
+  return taking.heldUnits > 0 || unitsUsed(taking.limit, used) > 0;
+}
+
+/** Gives back what was taken, as if it had never been. The bucket stands at the present. */
+export function cancel(
+  state: BucketState,
+  { heldUnits, charge }: Taking,
+  endMs: number,
+  nowMs: number,
+): void {
+  release(state.held, endMs, heldUnits, nowMs);
+  if (!charge) return;
+  if (state.kind === 'rate' && 'era' in charge) rate.giveBackRate(state, charge);
+  if (state.kind === 'calendar' && 'window' in charge) calendar.giveBackCalendar(state, charge);
+}
+
+/** Moves a live hold to a later slice. One whose lease ran out stays lost: another request may have its place. */
+export function renew(
+  state: BucketState,
+  taking: Taking,
+  endMs: number,
+  newEndMs: number,
+  nowMs: number,
+): void {
+  if (release(state.held, endMs, taking.heldUnits, nowMs)) hold(state.held, newEndMs, taking.heldUnits);
+}
+
+/** Whether the bucket is as one that was never touched, and can be forgotten. Changes nothing. */
+export function isIdle(state: BucketState, nowMs: number): boolean {
+  if (heldUnits(state.held, nowMs) > 0) return false;
+  if (state.kind === 'rate') return rate.levelAt(state, state, nowMs) >= state.burst * state.periodMs;
+  return state.kind !== 'calendar' || calendar.isUnused(state, nowMs);
+}
+
+/** The bucket as people see it. `nowMs` is not before its last touch. */
+export function viewOf(
+  owner: string,
+  limit: BucketLimit,
+  state: BucketState | undefined,
+  nowMs: number,
+): BucketView {
+  const size = sizeOf(limit);
+  const free = freeGrains(state, limit, nowMs);
+  const available = Math.floor(free / grainsPerUnit(limit));
+  return { owner, limit, size, available, untilFullMs: untilFullMs(state, limit, free, size, nowMs) };
+}
+
+function untilFullMs(
+  state: BucketState | undefined,
+  limit: BucketLimit,
+  free: number,
+  size: number,
+  nowMs: number,
+): number {
+  if (limit.kind === 'concurrency' || size === 0) return 0;
+  if (limit.kind === 'rate') return rate.rateWaitMs(free, size * limit.periodMs, limit);
+  if (free >= size) return 0;
+  return calendar.calendarWaitMs(state?.kind === 'calendar' ? state : undefined, limit, nowMs);
+}

@@ -1,0 +1,60 @@
+import type { Demand, Reservation } from '@nexus/domain';
+import type { Taking } from './bucket.ts';
+import type { OwnerRecord } from './owner-record.ts';
+
+/** What one request took from one owner. */
+export interface HeldPart {
+  readonly owner: string;
+  /** Undefined: nothing was taken, but what it uses will be charged. */
+  readonly record: OwnerRecord | undefined;
+  /** The end of the slice that its holds live in. */
+  endMs: number;
+  readonly takings: readonly Taking[];
+}
+
+/** A reservation of the memory limiter: it remembers by itself what it took, and that it has ended. */
+export class HeldRequest implements Reservation {
+  readonly requestId: string;
+  readonly demand: Demand;
+  readonly #keeper: object;
+  readonly #parts: readonly HeldPart[];
+  /** When its leases run out unless they are renewed. */
+  #endMs: number;
+  #hasEnded = false;
+
+  constructor(keeper: object, requestId: string, demand: Demand, parts: readonly HeldPart[], endMs: number) {
+    this.requestId = requestId;
+    this.demand = demand;
+    this.#keeper = keeper;
+    this.#parts = parts;
+    this.#endMs = endMs;
+  }
+
+  /** The reservation as the limiter that made it knows it; undefined: another made it. */
+  static of(reservation: Reservation, keeper: object): HeldRequest | undefined {
+    return reservation instanceof HeldRequest && reservation.#keeper === keeper ? reservation : undefined;
+  }
+
+  static partsOf(request: HeldRequest): readonly HeldPart[] {
+    return request.#parts;
+  }
+
+  static endMsOf(request: HeldRequest): number {
+    return request.#endMs;
+  }
+
+  static prolong(request: HeldRequest, endMs: number): void {
+    request.#endMs = endMs;
+  }
+
+  static hasEnded(request: HeldRequest): boolean {
+    return request.#hasEnded;
+  }
+
+  /** True for the first end only. */
+  static end(request: HeldRequest): boolean {
+    if (request.#hasEnded) return false;
+    request.#hasEnded = true;
+    return true;
+  }
+}

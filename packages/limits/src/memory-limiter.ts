@@ -1,0 +1,307 @@
+import type {
+  Admission,
+  BucketView,
+  Decision,
+  Demand,
+  Limiter,
+  LimiterState,
+  OwnerLimits,
+  Reservation,
+  Settlement,
+} from '@nexus/domain';
+import * as bucket from './bucket.ts';
+import { denialOf } from './denial.ts';
+import { EndedRequests } from './ended-requests.ts';
+import { type HeldPart, HeldRequest } from './held-request.ts';
+import { dropPast, heldUnits, hold, noSlices, release, sliceEndMs } from './lease-slices.ts';
+import { LARGEST, sizeOf } from './limit-problem.ts';
+import { newRecord, type OwnerRecord, ownState, recordTimeMs, stateOf } from './owner-record.ts';
+import { RequestEndedError } from './request-ended-error.ts';
+import { Sweeper } from './sweeper.ts';
+
+export interface MemoryLimiterOptions {
+  /** Milliseconds; what is behind the point is cut off. Default: the time of day when the process began, and steady since. */
+  readonly clock?: () => number;
+  /** How long a hold lives that nobody renews, at least; at most `sliceMs` longer. Default 60 s. */
+  readonly leaseMs?: number;
+  /** Default 15 s. */
+  readonly sliceMs?: number;
+}
+
+const LEASE_MS = 60_000;
+const SLICE_MS = 15_000;
+const DONE: Promise<void> = Promise.resolve();
+
+/**
+ * Keeps the buckets in this process. Each call does its whole work before it returns, so calls can't come between each
+ * other's reading and writing; the promises are the contract's alone.
+ *
+ * Idle owners are forgotten: a few records are looked at with every call that writes, and some thousand a second by a
+ * timer that doesn't keep the process alive. The id of a request that ended is remembered for one lease at least (or the last
+ * 100,000 of them), so that a late repetition of its admission takes nothing: it rejects with `RequestEndedError`. A request that nobody
+ * ends is remembered for one lease after its own has run out; its reservation settles rightly even after that.
+ */
+export class MemoryLimiter implements Limiter {
+  readonly #clock: () => number;
+  readonly #leaseMs: number;
+  readonly #sliceMs: number;
+  readonly #records = new Map<string, OwnerRecord>();
+  readonly #requests = new Map<string, HeldRequest>();
+  readonly #ended: EndedRequests;
+  /** Counts the live reservations, as a bucket does its holds. */
+  readonly #live = noSlices();
+  readonly #sweeper: Sweeper;
+  #eras = 0;
+  #isClosed = false;
+
+  constructor({ clock = steadyNowMs, leaseMs = LEASE_MS, sliceMs = SLICE_MS }: MemoryLimiterOptions = {}) {
+    this.#clock = clock;
+    this.#leaseMs = leaseMs;
+    this.#sliceMs = sliceMs;
+    this.#ended = new EndedRequests(leaseMs);
+    const { records, requests, ended } = {
+      records: this.#records,
+      requests: this.#requests,
+      ended: this.#ended,
+    };
+    this.#sweeper = new Sweeper({ records, requests, ended, keepMs: leaseMs, nowMs: () => this.#nowMs() });
+  }
+
+  admit(admission: Admission): Promise<Decision> {
+    try {
+      return Promise.resolve(this.#decide(admission));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  settle(reservation: Reservation, used: Settlement): Promise<void> {
+    return this.#end(reservation, {
+      inputTokens: tokens(used.inputTokens),
+      outputTokens: tokens(used.outputTokens),
+    });
+  }
+
+  cancel(reservation: Reservation): Promise<void> {
+    return this.#end(reservation, undefined);
+  }
+
+  renew(reservations: readonly Reservation[]): Promise<void> {
+    if (this.#isClosed) return rejectClosed();
+    const clockMs = this.#nowMs();
+    for (const reservation of reservations) this.#renewOne(reservation, clockMs);
+    return DONE;
+  }
+
+  peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]> {
+    return this.#isClosed ? rejectClosed() : Promise.resolve(this.#views(owners, this.#nowMs()));
+  }
+
+  state(): LimiterState {
+    const reservations = heldUnits(this.#live, this.#nowMs());
+    return { keeper: 'memory', status: 'ok', owners: this.#records.size, reservations };
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    this.#sweeper.stop();
+    this.#records.clear();
+    this.#requests.clear();
+    this.#ended.clear();
+    dropPast(this.#live, Number.POSITIVE_INFINITY);
+    return DONE;
+  }
+
+  /** A copy of every record, for tests and diagnosis: plain data, integers only. */
+  dump(): readonly OwnerRecord[] {
+    return structuredClone([...this.#records.values()]);
+  }
+
+  #decide({ requestId, owners, demand }: Admission): Decision {
+    if (this.#isClosed) throw closedError();
+    checkDemand(demand);
+    const clockMs = this.#nowMs();
+    const known = this.#requests.get(requestId);
+    if (known) return { admitted: true, reservation: known, buckets: this.#views(owners, clockMs) };
+    if (this.#ended.has(requestId)) throw new RequestEndedError();
+    const denial = denialOf(owners, demand, this.#records, clockMs);
+    if (denial) return { admitted: false, ...denial, buckets: this.#views(owners, clockMs) };
+
+    const parts: HeldPart[] = [];
+    const views: BucketView[] = [];
+    for (let index = 0; index < owners.length; index += 1) {
+      const owner = owners[index];
+      if (owner && isFirst(owners, index)) parts.push(this.#take(owner, demand, clockMs, views));
+    }
+    const endMs = sliceEndMs(clockMs, this.#leaseMs, this.#sliceMs);
+    const reservation = new HeldRequest(this, requestId, demand, parts, endMs);
+    this.#requests.set(requestId, reservation);
+    dropPast(this.#live, clockMs);
+    hold(this.#live, endMs, 1);
+    this.#sweeper.step(clockMs);
+    return { admitted: true, reservation, buckets: views };
+  }
+
+  /** Takes from one owner's buckets what they were found to have room for. */
+  #take({ owner, buckets }: OwnerLimits, demand: Demand, clockMs: number, views: BucketView[]): HeldPart {
+    let record = this.#records.get(owner);
+    const nowMs = recordTimeMs(record, clockMs);
+    const endMs = sliceEndMs(nowMs, this.#leaseMs, this.#sliceMs);
+    const takings: bucket.Taking[] = [];
+    for (const limit of buckets) {
+      const units = bucket.unitsAsked(limit, demand);
+      let state = stateOf(record, limit);
+      if (units > 0) {
+        record ??= this.#record(owner, nowMs);
+        state ??= ownState(record, limit, nowMs, this.#nextEra());
+        bucket.adopt(state, limit, nowMs, this.#nextEra());
+        record.touchedMs = nowMs;
+        takings.push(bucket.take(state, limit, units, endMs));
+      } else takings.push({ limit, heldUnits: 0, charge: undefined });
+      views.push(bucket.viewOf(owner, limit, state, nowMs));
+    }
+    return { owner, record, endMs, takings };
+  }
+
+  #end(reservation: Reservation, used: Settlement | undefined): Promise<void> {
+    if (this.#isClosed) return rejectClosed();
+    const clockMs = this.#nowMs();
+    const { requestId } = reservation;
+    const request = HeldRequest.of(reservation, this) ?? this.#requests.get(requestId);
+    if (!request) {
+      this.#ended.add(requestId, clockMs);
+      return DONE;
+    }
+    if (!HeldRequest.end(request)) return DONE;
+    if (this.#requests.get(requestId) === request) this.#requests.delete(requestId);
+    this.#ended.add(requestId, clockMs);
+    release(this.#live, HeldRequest.endMsOf(request), 1, clockMs);
+    for (const part of HeldRequest.partsOf(request)) {
+      if (used) this.#settlePart(part, used, clockMs);
+      else cancelPart(part, clockMs);
+    }
+    this.#sweeper.step(clockMs);
+    return DONE;
+  }
+
+  #settlePart(part: HeldPart, used: Settlement, clockMs: number): void {
+    let record = part.record?.gone === false ? part.record : this.#records.get(part.owner);
+    // What was held in a record that is gone ran out with its lease.
+    const endMs = record === part.record ? part.endMs : 0;
+    const nowMs = recordTimeMs(record, clockMs);
+    for (const taking of part.takings) {
+      if (!bucket.isTouchedBy(taking, used)) continue;
+      let state = stateOf(record, taking.limit);
+      if (!state) {
+        // A limit of 0 admits nothing, with or without a debt.
+        if (sizeOf(taking.limit) === 0) continue;
+        record ??= this.#record(part.owner, nowMs);
+        state = ownState(record, taking.limit, nowMs, this.#nextEra());
+      }
+      bucket.advance(state, nowMs);
+      bucket.settle(state, taking, endMs, used, nowMs);
+      if (record) record.touchedMs = nowMs;
+    }
+  }
+
+  #renewOne(reservation: Reservation, clockMs: number): void {
+    const request = HeldRequest.of(reservation, this) ?? this.#requests.get(reservation.requestId);
+    if (!request || HeldRequest.hasEnded(request)) return;
+    const endMs = sliceEndMs(clockMs, this.#leaseMs, this.#sliceMs);
+    if (release(this.#live, HeldRequest.endMsOf(request), 1, clockMs)) {
+      hold(this.#live, endMs, 1);
+      HeldRequest.prolong(request, endMs);
+    }
+    for (const part of HeldRequest.partsOf(request)) renewPart(part, clockMs, this.#leaseMs, this.#sliceMs);
+  }
+
+  #views(owners: readonly OwnerLimits[], clockMs: number): BucketView[] {
+    const views: BucketView[] = [];
+    for (const { owner, buckets } of owners) {
+      const record = this.#records.get(owner);
+      const nowMs = recordTimeMs(record, clockMs);
+      for (const limit of buckets) views.push(bucket.viewOf(owner, limit, stateOf(record, limit), nowMs));
+    }
+    return views;
+  }
+
+  #record(owner: string, nowMs: number): OwnerRecord {
+    const known = this.#records.get(owner);
+    if (known) return known;
+    const made = newRecord(owner, nowMs);
+    this.#records.set(owner, made);
+    this.#sweeper.start();
+    return made;
+  }
+
+  #nextEra(): number {
+    this.#eras += 1;
+    return this.#eras;
+  }
+
+  #nowMs(): number {
+    return Math.floor(this.#clock());
+  }
+}
+
+function cancelPart({ record, takings, endMs }: HeldPart, clockMs: number): void {
+  // A record that is gone was full before it went: all has come back.
+  if (!record || record.gone) return;
+  const nowMs = recordTimeMs(record, clockMs);
+  for (const taking of takings) {
+    if (taking.heldUnits === 0 && !taking.charge) continue;
+    const state = stateOf(record, taking.limit);
+    if (!state) continue;
+    bucket.advance(state, nowMs);
+    bucket.cancel(state, taking, endMs, nowMs);
+    record.touchedMs = nowMs;
+  }
+}
+
+function renewPart(part: HeldPart, clockMs: number, leaseMs: number, sliceMs: number): void {
+  const { record, takings } = part;
+  if (!record || record.gone) return;
+  const nowMs = recordTimeMs(record, clockMs);
+  const newEndMs = sliceEndMs(nowMs, leaseMs, sliceMs);
+  if (part.endMs <= nowMs || newEndMs <= part.endMs) return;
+  for (const taking of takings) {
+    const state = taking.heldUnits > 0 ? stateOf(record, taking.limit) : undefined;
+    if (state) bucket.renew(state, taking, part.endMs, newEndMs, nowMs);
+  }
+  part.endMs = newEndMs;
+  record.touchedMs = nowMs;
+}
+
+/** Whether no owner before this one has the same name: nobody is charged twice for one request. */
+export function isFirst(owners: readonly OwnerLimits[], index: number): boolean {
+  for (let before = 0; before < index; before += 1)
+    if (owners[before]?.owner === owners[index]?.owner) return false;
+  return true;
+}
+
+/** @throws RangeError if a demand isn't made of integers ≥ 0: taking less than nothing would fill buckets */
+function checkDemand({ requests, inputTokens, outputTokens }: Demand): void {
+  if (isCount(requests) && isCount(inputTokens) && isCount(outputTokens)) return;
+  throw new RangeError('A demand is made of integers that are 0 or more');
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Tokens as somebody else reported them: NaN and less than 0 are none, a fraction is rounded up. */
+function tokens(value: number): number {
+  return value > 0 ? Math.min(Math.ceil(value), LARGEST) : 0;
+}
+
+function steadyNowMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function closedError(): Error {
+  return new Error('The limiter is closed');
+}
+
+function rejectClosed(): Promise<never> {
+  return Promise.reject(closedError());
+}
