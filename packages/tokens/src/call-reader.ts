@@ -22,7 +22,7 @@ export interface CallReaderOptions {
   readonly maxWaitMs?: number;
   /** How much longer the thread may take before it is replaced. Default 10,000 ms. */
   readonly maxLateMs?: number;
-  /** The thread's heap: a body that needs more is estimated, and the thread replaced. Default 512 MB. */
+  /** The thread's heap. Bodies that could need more than half of it are never parsed, see `readCall`. Default 512 MB. */
   readonly maxHeapMb?: number;
   /** How long after a thread's death none is started. Default 1,000 ms. */
   readonly restartAfterMs?: number;

@@ -11,7 +11,7 @@ export interface CountingThreadOptions {
   readonly maxWaitMs: number;
   /** A thread that takes so much longer than that is ended, and another started. */
   readonly maxLateMs: number;
-  /** The heap of the thread: a body that needs more ends the thread, not the process. */
+  /** The heap of the thread. */
   readonly maxHeapMb: number;
   /** After a thread has died, none is started for so long. */
   readonly restartAfterMs: number;
@@ -80,8 +80,12 @@ export class CountingThread {
 
   /** Starts the thread and resolves when it has handed out the vocabularies; also if it couldn't. */
   async start(): Promise<void> {
-    if (ENCODINGS.every(hasVocabulary) || this.#running() === undefined) return;
+    if (ENCODINGS.every(hasVocabulary)) return;
+    const worker = this.#running();
+    if (worker === undefined) return;
+    worker.ref();
     await new Promise<void>((resolve) => this.#waitingForVocabularies.push(resolve));
+    if (this.#awaited === 0) worker.unref();
   }
 
   async close(): Promise<void> {

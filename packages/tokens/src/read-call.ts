@@ -24,19 +24,28 @@ export function startOfJson(body: Buffer): number {
 
 /** JSON.parse takes 2 s for 5 million brackets in each other. No body of a few kilobytes gets this deep. */
 const DEEPEST = 10_000;
+/**
+ * An object of 12 bytes takes 200 once parsed, and a thread whose heap ends within JSON.parse takes the process with
+ * it, whatever its resourceLimits. So many parts take at most some 60 MB.
+ */
+const MOST_PARTS = 500_000;
+const TOLD_APART_BYTES = 64 * 1024;
 
 /**
  * Reads a whole body on this thread: its fields from JSON.parse, the duplicates and places that JSON.parse hides from a
- * scan of the bytes. Text beyond `maxCountedChars` is estimated. Throws GatewayError `invalid_body`, and RangeError for a body
- * nested more than 10,000 deep.
+ * scan of the bytes. Text beyond `maxCountedChars` is estimated. Throws GatewayError `invalid_body`, and RangeError for a
+ * body whose parts are too many or nested too deeply to be parsed in bounded time and memory.
  */
 export function readCall(kind: CallKind, body: Buffer, maxCountedChars: number): CallReading {
   const start = startOfJson(body);
   if (start === body.length) throw invalidBody(EMPTY_BODY);
   const scan = new TopLevelScan(body, start, body.length, METERED_FIELDS);
   scan.step(body.length);
-  if (scan.deepest > DEEPEST)
-    throw new RangeError('The body is nested too deeply to be parsed in good time.');
+  // What doesn't begin as an object is wrong in any case; of a few kilobytes the parser may say how.
+  if (scan.open < 0 && body.length > TOLD_APART_BYTES) throw invalidBody(NOT_AN_OBJECT);
+  if (scan.deepest > DEEPEST || scan.parts > MOST_PARTS) {
+    throw new RangeError('The body has too many parts, or too deep ones, to be parsed.');
+  }
   const call = parse(body.toString('utf8', start));
   if (!isObject(call)) throw invalidBody(NOT_AN_OBJECT);
   refuseDuplicates(scan);

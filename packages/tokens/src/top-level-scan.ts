@@ -16,7 +16,7 @@ const SHORT_STRING_BYTES = 48;
 
 /** Finds the named fields of one JSON object. The text between them is only skipped over: whether it is JSON is not asked. */
 export class TopLevelScan {
-  /** By name in lower case: where the value stands. Holds wanted names alone. */
+  /** By wanted name: where its value stands. */
   readonly fields: Map<string, Span> = new Map();
   /** The first wanted name that came twice. Names that differ in case alone are the same: some upstreams don't tell them apart. */
   duplicate: string | undefined;
@@ -26,6 +26,8 @@ export class TopLevelScan {
   closed = false;
   /** How many brackets were open at once. */
   deepest = 0;
+  /** Objects, arrays and strings, names included: what takes memory when it is parsed. */
+  parts = 0;
 
   readonly #text: Buffer;
   readonly #end: number;
@@ -36,7 +38,10 @@ export class TopLevelScan {
   /** Where the string under way began (behind its quote); −1 outside of strings. */
   #stringStart = -1;
   #expectsName = false;
+  /** Of the field under way, in lower case, if it is a wanted one. */
   #name: string | undefined;
+  #nameIsExact = false;
+  readonly #seen = new Set<string>();
   #valueStart = -1;
 
   /** Scans text[from, to). `onString` hears of every string, names too: its bytes [start, end) without the quotes. */
@@ -83,6 +88,7 @@ export class TopLevelScan {
         return true;
       case 0x7b: // {
       case 0x5b: // [
+        this.parts++;
         if (this.#depth++ === 0) {
           this.open = this.#at;
           this.#expectsName = true;
@@ -129,6 +135,7 @@ export class TopLevelScan {
       // [ and { differ in one bit, as do ] and }.
       const bracket = byte & 0xdf;
       if (bracket === 0x5b) {
+        this.parts++;
         if (++depth > deepest) deepest = depth;
       } else if (bracket === 0x5d) depth--;
     }
@@ -169,6 +176,7 @@ export class TopLevelScan {
     const start = this.#stringStart;
     this.#stringStart = -1;
     this.#at = quote + 1;
+    this.parts++;
     this.#onString?.(start, quote);
     if (!this.#expectsName || this.#depth !== 1) return;
     this.#expectsName = false;
@@ -184,17 +192,17 @@ export class TopLevelScan {
         return undefined;
       }
     }
-    if (!this.#wanted.has(name)) {
-      name = name.toLowerCase();
-      if (!this.#wanted.has(name)) return undefined;
-    }
-    return name;
+    this.#nameIsExact = this.#wanted.has(name);
+    if (this.#nameIsExact) return name;
+    name = name.toLowerCase();
+    return this.#wanted.has(name) ? name : undefined;
   }
 
   #endValue(): void {
     if (this.#name !== undefined && this.#valueStart >= 0) {
-      if (this.fields.has(this.#name)) this.duplicate ??= this.#name;
-      this.fields.set(this.#name, this.#trimmed(this.#valueStart, this.#at));
+      if (this.#seen.has(this.#name)) this.duplicate ??= this.#name;
+      this.#seen.add(this.#name);
+      if (this.#nameIsExact) this.fields.set(this.#name, this.#trimmed(this.#valueStart, this.#at));
     }
     this.#name = undefined;
     this.#valueStart = -1;
