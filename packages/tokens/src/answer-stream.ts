@@ -20,7 +20,8 @@ const MOST_HELD_BACK_BYTES = 1_048_576;
 const KIND_BYTES = 1_024;
 /** Events that carry text: a chunk with choices, or a delta that isn't audio or an image. */
 const TEXT_EVENT = /"choices"|(?<!audio)[._]delta"/;
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const;
+const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
+const MARK_BYTES = BYTE_ORDER_MARK.length;
 
 function parseObject(data: string): JsonObject | undefined {
   try {
@@ -117,8 +118,14 @@ export class StreamMeter implements Meter, BlockSink {
       if (this.#hide) this.#keep(bytes, start, end, cut);
       return;
     }
-    const cut = this.#read(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
-    if (this.#hide && !this.#dropped) this.#keep(bytes, start, end, cut < 0 ? -1 : start + cut);
+    const block = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+    // A byte order mark belongs to the stream, not to its first event.
+    const mark = this.#firstBlock && beginsWithMark(block) ? MARK_BYTES : 0;
+    this.#firstBlock = false;
+    const cut = this.#read(block, mark);
+    if (!this.#hide) return;
+    if (this.#dropped) this.#output.add(bytes, start, start + mark);
+    else this.#keep(bytes, start, end, cut < 0 ? -1 : start + cut);
   }
 
   part(bytes: Buffer, start: number, end: number, last: boolean): void {
@@ -151,10 +158,8 @@ export class StreamMeter implements Meter, BlockSink {
     }
   }
 
-  /** Reads one block; returns where in it `,"usage":null` is to be cut out, or -1. */
-  #read(block: Buffer): number {
-    const from = this.#firstBlock && beginsWithMark(block) ? 3 : 0;
-    this.#firstBlock = false;
+  /** Reads the block from `from` on; returns where in it `,"usage":null` is to be cut out, or -1. */
+  #read(block: Buffer, from: number): number {
     const data = readData(block, from, this.#place);
     if (data === undefined || data === '') return -1;
     if (data === '[DONE]') {

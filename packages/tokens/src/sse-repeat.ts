@@ -121,8 +121,9 @@ export class RepeatedEvent {
   }
 
   #keep(block: Buffer, holes: Hole[], cut: number): void {
-    // A copy, or each literal would keep the socket's whole buffer alive.
-    const own = Buffer.from(block);
+    // A copy of its own: a view, or a slice of the shared pool, would keep 64 KB alive.
+    const own = Buffer.allocUnsafeSlow(block.length);
+    block.copy(own);
     this.#holes = holes;
     this.#cutLiteral = -1;
     let at = 0;

@@ -121,8 +121,13 @@ export class BlockSplitter {
     const length = this.#heldLength + end - start;
     if (this.#tooLarge || length > this.#mostHeld) {
       this.#giveParts(chunk, start, end, false);
-      return;
+    } else {
+      this.#append(chunk, start, end);
     }
+  }
+
+  #append(chunk: Buffer, start: number, end: number): void {
+    const length = this.#heldLength + end - start;
     if (this.#held === undefined || length > this.#held.length) {
       // allocUnsafeSlow: a slice of the shared pool would keep all of it alive for as long as an event takes.
       const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_HELD_BYTES, length * 2));
@@ -134,13 +139,15 @@ export class BlockSplitter {
   }
 
   #give(chunk: Buffer, start: number, end: number): void {
-    if (this.#tooLarge || this.#heldLength + end - start > this.#mostHeld) {
+    // The LF of a last CRLF isn't counted: cut off, it would not be here.
+    const lastLf = end - start >= 2 && chunk[end - 1] === LF && chunk[end - 2] === CR ? 1 : 0;
+    if (this.#tooLarge || this.#heldLength + end - start - lastLf > this.#mostHeld) {
       this.#giveParts(chunk, start, end, true);
       this.#tooLarge = false;
     } else if (this.#heldLength === 0) {
       this.#sink.block(chunk, start, end);
     } else {
-      this.#hold(chunk, start, end);
+      this.#append(chunk, start, end);
       const held = this.#held;
       const length = this.#heldLength;
       // The sink may pass it on as output, so the next block gets a buffer of its own.

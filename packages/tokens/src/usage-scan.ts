@@ -19,10 +19,15 @@ const MOST_KEY_BYTES = 64;
 
 const WRAPPERS: ReadonlySet<string> = new Set(['response', 'message']);
 
-/** Bytes that end a run of plain ones outside strings. */
-const STRUCTURAL = new Uint8Array(256);
-for (const byte of [QUOTE, COLON, COMMA, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY])
-  STRUCTURAL[byte] = 1;
+const BRACKETS = [QUOTE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] as const;
+/** Bytes outside of strings that mean nothing: in an object that may hold `usage`, and elsewhere, where keys don't matter. */
+const PLAIN = new Uint8Array(256).fill(1);
+const PLAIN_BELOW = new Uint8Array(256).fill(1);
+for (const byte of BRACKETS) {
+  PLAIN[byte] = 0;
+  PLAIN_BELOW[byte] = 0;
+}
+for (const byte of [COLON, COMMA]) PLAIN[byte] = 0;
 
 function parsed(bytes: Buffer): unknown {
   try {
@@ -113,11 +118,10 @@ export class UsageScan {
         at = this.#string(bytes, at);
         continue;
       }
+      const plain = this.#depth === this.#reach ? PLAIN : PLAIN_BELOW;
+      while (at < bytes.length && plain[bytes[at] ?? 0] === 1) at++;
+      if (at === bytes.length) break;
       const byte = bytes[at] ?? 0;
-      if (STRUCTURAL[byte] === 0) {
-        at++;
-        continue;
-      }
       if (this.#capturing && this.#depth === this.#reach && (byte === COMMA || byte === CLOSE_OBJECT)) {
         this.#value.add(bytes, captureFrom, at);
         this.#endCapture();
@@ -181,7 +185,6 @@ export class UsageScan {
         this.#value.clear();
         return true;
       case COMMA:
-        // In an array this makes the next string look like a key, but arrays lie deeper than the reach.
         this.#keyNext = true;
         this.#lastKey = '';
         return false;
