@@ -1,7 +1,6 @@
 import { check } from './commands/check.ts';
-import { serve } from './commands/serve.ts';
 import { simulate } from './commands/simulate.ts';
-import { VERSION } from './gateway.ts';
+import { VERSION } from './version.ts';
 
 const HELP = `Nexus ${VERSION}: the gateway between your applications and the AI APIs they call.
 
@@ -48,6 +47,12 @@ export async function run(args: readonly string[]): Promise<number> {
       process.stderr.write(`nexus: there is no command "${first.slice(0, 60)}". nexus -help lists them.\n`);
       return 2;
   }
+}
+
+/** Serving is loaded only where it is asked for: help and checks need none of it. */
+async function serve(args: readonly string[]): Promise<number> {
+  const command = await import('./commands/serve.ts');
+  return command.serve(args);
 }
 
 /** Whether an argument asks for the help of a command. */

@@ -5,7 +5,6 @@ import { GatewayError } from '@nexus/domain';
 import { LearnedOutput, MemoryLimiter } from '@nexus/limits';
 import type { Log } from '@nexus/observe';
 import { CallReader } from '@nexus/tokens';
-import packageJson from '../package.json' with { type: 'json' };
 import { adminApp, publicApp } from './app.ts';
 import type { Parts } from './handle.ts';
 import { Drain } from './ops/drain.ts';
@@ -16,8 +15,7 @@ import { createServer, listen } from './server.ts';
 import { handleUpgrade } from './upgrade.ts';
 import { MeteredUpstream } from './upstream/metered.ts';
 import { Passthrough } from './upstream/passthrough.ts';
-
-export const VERSION: string = packageJson.version;
+import { VERSION } from './version.ts';
 
 /** A running gateway. */
 export interface Gateway {

@@ -1,6 +1,7 @@
 import { ConfigProblems, type LoadedConfig, loadConfig } from '@nexus/config';
 import { createLog, type Log } from '@nexus/observe';
-import { type Gateway, startGateway, VERSION } from '../gateway.ts';
+import { type Gateway, startGateway } from '../gateway.ts';
+import { VERSION } from '../version.ts';
 import { banner } from './banner.ts';
 import { startStandIn } from './simulate.ts';
 
