@@ -1,4 +1,7 @@
-/** Prints what the meter costs: µs a chunk of a stream, µs a JSON answer, KB of heap an open stream. `node --expose-gc bench/meter.ts` */
+/**
+ * Prints what the meter costs: µs a chunk of a stream, µs a JSON answer, KB of heap an open stream. `node
+ * --expose-gc bench/meter.ts`
+ */
 import { type Meter, type MeterOptions, makeMeter } from '../src/index.ts';
 
 const CHUNKS = 1_000;
@@ -14,7 +17,9 @@ const STREAM: MeterOptions = {
   hideUsage: false,
 };
 
-const words = 'the quick brown fox jumps over a lazy dog and then sleeps until tomorrow, maybe longer'.split(' ');
+const words = 'the quick brown fox jumps over a lazy dog and then sleeps until tomorrow, maybe longer'.split(
+  ' ',
+);
 
 function word(index: number): string {
   return ` ${words[index % words.length]}`;
@@ -72,7 +77,11 @@ for (const [name, make] of Object.entries(shapes)) {
         for (const chunk of chunks) sink += meter.write(chunk)?.length ?? 0;
         if (counted) sink += meter.usage().outputTokens;
       });
-      row(`${name}${hideUsage ? ', usage hidden' : ''}${counted ? ', all text counted' : ''}`, cost, 'µs a chunk');
+      row(
+        `${name}${hideUsage ? ', usage hidden' : ''}${counted ? ', all text counted' : ''}`,
+        cost,
+        'µs a chunk',
+      );
     }
   }
 }
@@ -111,7 +120,11 @@ const scanCost = median(5, 1, () => {
   meter.end();
   sink += meter.usage().inputTokens;
 });
-row(`embeddings of ${(embeddings.length / 1e6).toFixed(1)} MB in chunks of 64 KB`, scanCost / 1_000, 'ms in all');
+row(
+  `embeddings of ${(embeddings.length / 1e6).toFixed(1)} MB in chunks of 64 KB`,
+  scanCost / 1_000,
+  'ms in all',
+);
 row('  slowest chunk', slowest, 'ms');
 
 if (globalThis.gc !== undefined) {

@@ -70,7 +70,10 @@ function readItem(item: JsonObject, key: number, into: TextSink): void {
   }
 }
 
-/** Hands all text that the model made in a whole answer to `into`, told by the answer's shape. Throws on absurdly deep tool input. */
+/**
+ * Hands all text that the model made in a whole answer to `into`, told by the answer's shape. Throws on
+ * absurdly deep tool input.
+ */
 export function readBody(body: JsonObject, into: TextSink): void {
   if (Array.isArray(body.choices)) readChoices(body.choices, into);
   if (Array.isArray(body.output)) {

@@ -14,7 +14,9 @@ import type { Meter } from './meter.ts';
 const MOST_INFLATED_BYTES = 16_777_216;
 /** Text and numbers inflate to some 3 to 20 times their size; a bomb to 1,000 times. */
 const MOST_RATIO = 100;
-/** Below this the ratio says nothing: a few hundred bytes of header and repetition may well inflate so much. */
+/**
+ * Below this the ratio says nothing: a few hundred bytes of header and repetition may well inflate so much.
+ */
 const RATIO_FROM_BYTES = 65_536;
 /** Encoded bytes that wait for their turn in zlib, at most. */
 const MOST_WAITING_BYTES = 4_194_304;
@@ -37,8 +39,8 @@ function inflaterOf(encoding: string): Transform | undefined {
 }
 
 /**
- * Meters an encoded answer: the client gets its bytes untouched, a copy is inflated, within bounds, for the meter inside.
- * What can't be inflated is estimated by its size.
+ * Meters an encoded answer: the client gets its bytes untouched, a copy is inflated, within bounds, for the
+ * meter inside. What can't be inflated is estimated by its size.
  */
 export class EncodedMeter implements Meter {
   readonly #inside: Meter;

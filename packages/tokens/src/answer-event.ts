@@ -1,7 +1,10 @@
 import type { AnswerRecord } from './answer-record.ts';
 import { isObject, type JsonObject } from './usage-report.ts';
 
-/** Takes the texts of an answer; those with one key are adjacent. `field` is the JSON field that a text stood in. */
+/**
+ * Takes the texts of an answer; those with one key are adjacent. `field` is the JSON field that a text stood
+ * in.
+ */
 export interface TextSink {
   addText(key: number, text: string, field: string): void;
 }

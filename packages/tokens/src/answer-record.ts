@@ -3,7 +3,10 @@ import { BYTES_PER_TOKEN, type CountText, TextCount } from './answer-text.ts';
 import { type ReportedUsage, readUsage } from './usage-report.ts';
 import { joinSides, type Side } from './usage-sides.ts';
 
-/** What is known of a stream's answer so far: its text, what its upstream reported, whether it said that it is whole. */
+/**
+ * What is known of a stream's answer so far: its text, what its upstream reported, whether it said that it is
+ * whole.
+ */
 export class AnswerRecord {
   /** The stream said that it is whole: `[DONE]`, `response.completed` and its like, `message_stop`. */
   finished = false;
@@ -75,7 +78,10 @@ export class AnswerRecord {
     this.#reported = { ...read, outputTokens: this.#reported?.outputTokens, reasoningTokens: 0 };
   }
 
-  /** Anthropic's `message_delta`: cumulative, and its input may be left out, partial, or 0 where the start had it. */
+  /**
+   * Anthropic's `message_delta`: cumulative, and its input may be left out, partial, or 0 where the start had
+   * it.
+   */
   reportDelta(usage: unknown): void {
     const start = this.#reported;
     this.report(usage);
@@ -95,8 +101,8 @@ export class AnswerRecord {
   }
 
   /**
-   * `ended`: no more can come, so a report of the output is final. Without it, text that came after the report is added
-   * to it: a stream that carries its usage along broke off between two reports.
+   * `ended`: no more can come, so a report of the output is final. Without it, text that came after the
+   * report is added to it: a stream that carries its usage along broke off between two reports.
    */
   usage(ended: boolean): Usage {
     const reported = this.#reported;

@@ -18,9 +18,10 @@ export function asBuffer(chunk: Uint8Array): Buffer {
 }
 
 /**
- * Where to cut `text` so that its parts count (nearly) as much as the whole: before the last blank that follows a
- * non-blank at or after `from`. The published patterns never match across such a place, so that cut is exact. Text without one
- * (Chinese, base64) is cut at the end, which is wrong by a token at most; never inside of a surrogate pair.
+ * Where to cut `text` so that its parts count (nearly) as much as the whole: before the last blank that
+ * follows a non-blank at or after `from`. The published patterns never match across such a place, so that cut
+ * is exact. Text without one (Chinese, base64) is cut at the end, which is wrong by a token at most; never
+ * inside of a surrogate pair.
  */
 export function cutPoint(text: string, from: number, to: number): number {
   for (let at = text.lastIndexOf(' ', to - 1); at >= from && at > 0; at = text.lastIndexOf(' ', at - 1)) {
@@ -46,8 +47,9 @@ class Run {
 }
 
 /**
- * Counts the text of a stream as it goes by. It holds at most 16 K characters; what is above is counted in parts and
- * dropped. Texts with different keys are counted apart, since they would not be adjacent in the whole answer.
+ * Counts the text of a stream as it goes by. It holds at most 16 K characters; what is above is counted in
+ * parts and dropped. Texts with different keys are counted apart, since they would not be adjacent in the
+ * whole answer.
  */
 export class TextCount {
   readonly #count: CountText;

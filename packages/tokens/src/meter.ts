@@ -1,6 +1,7 @@
 /**
- * The meter of an answer: it sees the bytes go by on their way to the client and knows, at any time, what the answer has used.
- * It never throws and never changes a byte, except where it takes out again what Nexus itself had asked for.
+ * The meter of an answer: it sees the bytes go by on their way to the client and knows, at any time, what the
+ * answer has used. It never throws and never changes a byte, except where it takes out again what Nexus
+ * itself had asked for.
  */
 
 import type { Usage } from '@nexus/domain';
@@ -16,7 +17,10 @@ import { joinSides, type Side } from './usage-sides.ts';
 export interface MeterOptions {
   /** `other`: not a metered call. Its usage is read where it has one; its text is never counted. */
   readonly kind: CallKind | 'other';
-  /** The answer's Content-Type as it came. `text/event-stream` makes it a stream, whatever its bytes look like. */
+  /**
+   * The answer's Content-Type as it came. `text/event-stream` makes it a stream, whatever its bytes look
+   * like.
+   */
   readonly contentType: string | undefined;
   /** The answer's Content-Encoding as it came. */
   readonly contentEncoding: string | undefined;
@@ -26,14 +30,18 @@ export interface MeterOptions {
   readonly inputTokens: number;
   readonly inputSource: 'counted' | 'estimated';
   /**
-   * Nexus asked for the stream's usage and the client didn't: its chunk, and the `,"usage":null` of the others, are taken
-   * out again. Only for chat and completion streams without a Content-Encoding; without effect elsewhere.
+   * Nexus asked for the stream's usage and the client didn't: its chunk, and the `,"usage":null` of the
+   * others, are taken out again. Only for chat and completion streams without a Content-Encoding; without
+   * effect elsewhere.
    */
   readonly hideUsage: boolean;
 }
 
 export interface Meter {
-  /** Takes a chunk of the answer; returns the bytes for the client: the chunk itself, or with `hideUsage` maybe others, or none yet. */
+  /**
+   * Takes a chunk of the answer; returns the bytes for the client: the chunk itself, or with `hideUsage`
+   * maybe others, or none yet.
+   */
   write(chunk: Uint8Array): Uint8Array | undefined;
   /** The upstream's answer is whole. Returns what was held back. Not for an answer that broke off. */
   end(): Uint8Array | undefined;
@@ -44,13 +52,17 @@ export interface Meter {
    * `message_stop`), or it is no stream and has ended.
    */
   readonly finished: boolean;
-  /** Events seen that bring something: not comments, not `ping`. Outside of streams, chunks. For limits on idle time. */
+  /**
+   * Events seen that bring something: not comments, not `ping`. Outside of streams, chunks. For limits on
+   * idle time.
+   */
   readonly dataEvents: number;
   /** What the answer has used. At any time, also after it broke off; exact once `settled` has resolved. */
   usage(): Usage;
   /**
-   * Resolves when all that was written has been read: at once, but for encoded answers and for large ones that must be
-   * counted. Never rejects. Call it after the last write, whether or not the answer came to its end.
+   * Resolves when all that was written has been read: at once, but for encoded answers and for large ones
+   * that must be counted. Never rejects. Call it after the last write, whether or not the answer came to its
+   * end.
    */
   settled(): Promise<void>;
 }

@@ -34,8 +34,9 @@ function isDataLine(block: Buffer, at: number, end: number): boolean {
 }
 
 /**
- * The data of one block: the values of its `data` lines, joined by LF (WHATWG HTML §9.2.6), or undefined if it has none,
- * as comments and heartbeats do. `place` is filled in. `from`: where the first line begins, behind a byte order mark.
+ * The data of one block: the values of its `data` lines, joined by LF (WHATWG HTML §9.2.6), or undefined if
+ * it has none, as comments and heartbeats do. `place` is filled in. `from`: where the first line begins,
+ * behind a byte order mark.
  */
 export function readData(block: Buffer, from: number, place: DataPlace): string | undefined {
   place.lines = 0;

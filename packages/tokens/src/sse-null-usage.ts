@@ -17,13 +17,15 @@ function standsAt(block: Buffer, needle: Buffer, at: number): boolean {
 }
 
 /**
- * Where `,"usage":null` stands at the top level of the JSON object in block[start, end), whose `usage` was parsed as null.
- * -1 where it is written otherwise (with blanks, as the first field, twice): then the bytes are better left alone.
+ * Where `,"usage":null` stands at the top level of the JSON object in block[start, end), whose `usage` was
+ * parsed as null. -1 where it is written otherwise (with blanks, as the first field, twice): then the bytes
+ * are better left alone.
  */
 export function findNullUsage(block: Buffer, start: number, end: number): number {
   const first = block.indexOf(KEY, start);
   if (first < 0 || first >= end) return -1;
-  // Nearly always it is the last field: nothing before it, and the brace that ends the object right behind it.
+  // Nearly always it is the last field: nothing before it, and the brace that ends the object right behind
+  // it.
   const behind = first - 1 + NULL_USAGE_BYTES;
   if (behind === end - 1 && block[behind] === CLOSE_OBJECT && standsAt(block, NULL_USAGE, first - 1)) {
     return first - 1;
@@ -31,7 +33,10 @@ export function findNullUsage(block: Buffer, start: number, end: number): number
   return findAtTop(block, start, end);
 }
 
-/** Walks the whole (valid) JSON text for keys `usage` of the outermost object: found only if there is just one. */
+/**
+ * Walks the whole (valid) JSON text for keys `usage` of the outermost object: found only if there is just
+ * one.
+ */
 function findAtTop(block: Buffer, start: number, end: number): number {
   let depth = 0;
   let found = -1;

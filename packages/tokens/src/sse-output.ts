@@ -1,4 +1,7 @@
-/** Gathers the bytes for the client out of the chunk at hand and what was held before it, copying only where it must. */
+/**
+ * Gathers the bytes for the client out of the chunk at hand and what was held before it, copying only where
+ * it must.
+ */
 export class Output {
   readonly #sources: Buffer[] = [];
   readonly #starts: number[] = [];
@@ -17,7 +20,10 @@ export class Output {
     this.#ends.push(end);
   }
 
-  /** All that was added since the last take: a view where it is one piece, else a copy; undefined if it is nothing. */
+  /**
+   * All that was added since the last take: a view where it is one piece, else a copy; undefined if it is
+   * nothing.
+   */
   take(): Buffer | undefined {
     const pieces = this.#sources.length;
     const first = this.#sources[0];

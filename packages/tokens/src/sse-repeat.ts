@@ -1,7 +1,8 @@
 /**
- * The events of one stream differ in little: the piece of text, and at most a few fields of known names. Once an event has been parsed,
- * the next ones are compared with it byte by byte outside of those places, which takes a fifth of the time of JSON.parse
- * and proves the same: equal bytes around a plain string mean an equal object with another string.
+ * The events of one stream differ in little: the piece of text, and at most a few fields of known names. Once
+ * an event has been parsed, the next ones are compared with it byte by byte outside of those places, which
+ * takes a fifth of the time of JSON.parse and proves the same: equal bytes around a plain string mean an
+ * equal object with another string.
  */
 
 const QUOTE = 0x22;
@@ -9,7 +10,10 @@ const BACKSLASH = 0x5c;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 
-/** Fields that change from event to event beside the text: OpenAI's padding and the counter of the Responses API. */
+/**
+ * Fields that change from event to event beside the text: OpenAI's padding and the counter of the Responses
+ * API.
+ */
 const VARYING: readonly { readonly marker: Buffer; readonly digits: boolean }[] = [
   { marker: Buffer.from('"obfuscation":"'), digits: false },
   { marker: Buffer.from('"sequence_number":'), digits: true },
@@ -96,8 +100,8 @@ export class RepeatedEvent {
   }
 
   /**
-   * Learns an event whose only effect is that `text`, standing in `field`, belongs to the run `key`. `cut`: where the bytes that
-   * are taken out for the client stand in the block, or -1.
+   * Learns an event whose only effect is that `text`, standing in `field`, belongs to the run `key`. `cut`:
+   * where the bytes that are taken out for the client stand in the block, or -1.
    */
   learn(block: Buffer, key: number, text: string, field: string, cut: number): void {
     if (this.#tries <= 0 || block.length > MOST_BYTES) return;

@@ -1,6 +1,7 @@
 /**
- * Splits a stream of server-sent events into blocks, by bytes: a block is everything up to and with the blank line that ends it
- * (WHATWG HTML §9.2.6: lines end in LF, CRLF or CR). The blocks put together are the stream, byte for byte.
+ * Splits a stream of server-sent events into blocks, by bytes: a block is everything up to and with the blank
+ * line that ends it (WHATWG HTML §9.2.6: lines end in LF, CRLF or CR). The blocks put together are the
+ * stream, byte for byte.
  */
 
 const LF = 0x0a;

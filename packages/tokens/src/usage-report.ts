@@ -1,6 +1,6 @@
 /**
- * Above this a token field is nonsense: a hundred times the largest context window that any API offers, and far
- * inside what the limits' arithmetic holds exactly.
+ * Above this a token field is nonsense: a hundred times the largest context window that any API offers, and
+ * far inside what the limits' arithmetic holds exactly.
  */
 const MOST_TOKENS = 1e9;
 
@@ -20,7 +20,10 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The field as a finite integer ≥ 0, fractions rounded up; undefined for anything that can't be a number of tokens. */
+/**
+ * The field as a finite integer ≥ 0, fractions rounded up; undefined for anything that can't be a number of
+ * tokens.
+ */
 function tokensIn(from: unknown, field: string): number | undefined {
   if (!isObject(from)) return undefined;
   const value = from[field];
@@ -29,9 +32,9 @@ function tokensIn(from: unknown, field: string): number | undefined {
 }
 
 /**
- * Reads a `usage` object of any of the APIs: `prompt_tokens` / `completion_tokens` (chat, completions, embeddings),
- * `input_tokens` / `output_tokens` (responses, images, transcriptions), and Anthropic's, where `input_tokens` leaves out
- * what was written to and read from the cache. Undefined if it gives neither side.
+ * Reads a `usage` object of any of the APIs: `prompt_tokens` / `completion_tokens` (chat, completions,
+ * embeddings), `input_tokens` / `output_tokens` (responses, images, transcriptions), and Anthropic's, where
+ * `input_tokens` leaves out what was written to and read from the cache. Undefined if it gives neither side.
  */
 export function readUsage(usage: unknown): ReportedUsage | undefined {
   if (!isObject(usage)) return undefined;

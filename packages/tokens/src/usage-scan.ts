@@ -1,6 +1,6 @@
 /**
- * Finds the value of `usage` in a JSON text that is too large to parse on the event loop (33 MB block it for 0.8 s),
- * in constant memory, however the text is cut into pieces.
+ * Finds the value of `usage` in a JSON text that is too large to parse on the event loop (33 MB block it for
+ * 0.8 s), in constant memory, however the text is cut into pieces.
  */
 
 const QUOTE = 0x22;
@@ -20,7 +20,10 @@ const MOST_KEY_BYTES = 64;
 const WRAPPERS: ReadonlySet<string> = new Set(['response', 'message']);
 
 const BRACKETS = [QUOTE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] as const;
-/** Bytes outside of strings that mean nothing: in an object that may hold `usage`, and elsewhere, where keys don't matter. */
+/**
+ * Bytes outside of strings that mean nothing: in an object that may hold `usage`, and elsewhere, where keys
+ * don't matter.
+ */
 const PLAIN = new Uint8Array(256).fill(1);
 const PLAIN_BELOW = new Uint8Array(256).fill(1);
 for (const byte of BRACKETS) {
@@ -76,8 +79,8 @@ class Short {
 }
 
 /**
- * Everything before the first `{` is skipped, so the lines of an SSE event can be fed as they are. The last `usage` counts,
- * as it does for JSON.parse.
+ * Everything before the first `{` is skipped, so the lines of an SSE event can be fed as they are. The last
+ * `usage` counts, as it does for JSON.parse.
  */
 export class UsageScan {
   /** The last parsable value of `usage` at the top level, or in a wrapper. */

@@ -10,8 +10,8 @@ export interface Side {
 const WORSE: readonly UsageSource[] = ['reported', 'counted', 'estimated'];
 
 /**
- * The usage out of what was reported and, for the sides that were not, what Nexus knows itself. Its source is that of
- * the side known worst; a side that can only be 0 comes in as `reported`.
+ * The usage out of what was reported and, for the sides that were not, what Nexus knows itself. Its source is
+ * that of the side known worst; a side that can only be 0 comes in as `reported`.
  */
 export function joinSides(reported: ReportedUsage | undefined, input: Side, output: Side): Usage {
   if (reported === undefined && input.tokens === 0 && output.tokens === 0) return NO_USAGE;

@@ -14,7 +14,10 @@ describe('an encoded answer', () => {
   for (const [contentEncoding, encode] of Object.entries(ENCODINGS)) {
     it(`is metered in ${contentEncoding}, and its bytes are left alone`, async () => {
       const encoded = encode(Buffer.from(events(delta('Hello'), usageChunk(3, 4), '[DONE]')));
-      const { meter, sent } = feed({ ...CHAT_STREAM, contentEncoding, hideUsage: true }, cutAt(encoded, [1, 20, 50]));
+      const { meter, sent } = feed(
+        { ...CHAT_STREAM, contentEncoding, hideUsage: true },
+        cutAt(encoded, [1, 20, 50]),
+      );
       await meter.settled();
       expect(meter.usage()).toMatchObject({ inputTokens: 3, outputTokens: 4, source: 'reported' });
       expect(meter.finished).toBe(true);
@@ -59,14 +62,25 @@ describe('an encoded answer', () => {
     const vector = JSON.stringify(Array.from({ length: 10_000 }, (_, index) => Math.sin(index)));
     const body = `{"data":[${Array.from({ length: 100 }, () => vector).join(',')}],"usage":{"prompt_tokens":5,"total_tokens":5}}`;
     expect(body.length).toBeGreaterThan(17_000_000);
-    const { meter } = feed({ ...CHAT_JSON, kind: 'embedding', contentEncoding: 'gzip' }, cutAt(gzipSync(body), [99_999]));
+    const { meter } = feed(
+      { ...CHAT_JSON, kind: 'embedding', contentEncoding: 'gzip' },
+      cutAt(gzipSync(body), [99_999]),
+    );
     await meter.settled();
     expect(meter.usage()).toMatchObject({ inputTokens: 11, outputTokens: 0 });
   });
 
   it('estimates what is corrupt or in an encoding that it does not know', async () => {
     const noise = Buffer.alloc(4_000, 'not encoded at all ');
-    for (const contentEncoding of ['gzip', 'deflate', 'br', 'zstd', 'compress', 'gzip, br', 'x'.repeat(1_000)]) {
+    for (const contentEncoding of [
+      'gzip',
+      'deflate',
+      'br',
+      'zstd',
+      'compress',
+      'gzip, br',
+      'x'.repeat(1_000),
+    ]) {
       for (const ended of [true, false]) {
         const { meter, sent } = feed({ ...CHAT_STREAM, contentEncoding }, cutAt(noise, [1, 2_000]), ended);
         await meter.settled();

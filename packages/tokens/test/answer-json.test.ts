@@ -29,9 +29,14 @@ describe('a JSON answer with usage', () => {
   });
 
   it('finds the usage of 8 MB of embeddings without holding them', () => {
-    const vector = JSON.stringify({ object: 'embedding', embedding: Array.from({ length: 1_536 }, Math.random) });
+    const vector = JSON.stringify({
+      object: 'embedding',
+      embedding: Array.from({ length: 1_536 }, Math.random),
+    });
     const data = Array.from({ length: 280 }, () => vector).join(',');
-    const body = Buffer.from(`{"object":"list","data":[${data}],"usage":{"prompt_tokens":77,"total_tokens":77}}`);
+    const body = Buffer.from(
+      `{"object":"list","data":[${data}],"usage":{"prompt_tokens":77,"total_tokens":77}}`,
+    );
     expect(body.length).toBeGreaterThan(8_000_000);
     const places = Array.from({ length: 130 }, (_, index) => index * 65_521);
     const { meter } = feed({ ...CHAT_JSON, kind: 'embedding' }, cutAt(body, places));
@@ -39,7 +44,9 @@ describe('a JSON answer with usage', () => {
   });
 
   it('finds the usage of a large chat answer, in one chunk or many', () => {
-    const body = Buffer.from(chat('x'.repeat(2_000_000), { usage: { prompt_tokens: 3, completion_tokens: 4 } }));
+    const body = Buffer.from(
+      chat('x'.repeat(2_000_000), { usage: { prompt_tokens: 3, completion_tokens: 4 } }),
+    );
     for (const places of [[], [100_000, 300_000, 1_999_999, body.length - 20]]) {
       expect(feed(CHAT_JSON, cutAt(body, places)).meter.usage()).toMatchObject({
         inputTokens: 3,
@@ -51,12 +58,21 @@ describe('a JSON answer with usage', () => {
 
   it('reads it although the body broke off behind it', () => {
     const body = '{"usage":{"prompt_tokens":3,"completion_tokens":4},"choices":[{"mess';
-    expect(feed(CHAT_JSON, [body], false).meter.usage()).toMatchObject({ outputTokens: 4, source: 'reported' });
+    expect(feed(CHAT_JSON, [body], false).meter.usage()).toMatchObject({
+      outputTokens: 4,
+      source: 'reported',
+    });
   });
 
   it('reads it in transcriptions and images', () => {
-    const body = JSON.stringify({ data: [{ b64_json: 'A'.repeat(500_000) }], usage: { input_tokens: 9, output_tokens: 7 } });
-    const { meter } = feed({ ...CHAT_JSON, kind: 'other', inputTokens: 0 }, cutAt(Buffer.from(body), [99_999]));
+    const body = JSON.stringify({
+      data: [{ b64_json: 'A'.repeat(500_000) }],
+      usage: { input_tokens: 9, output_tokens: 7 },
+    });
+    const { meter } = feed(
+      { ...CHAT_JSON, kind: 'other', inputTokens: 0 },
+      cutAt(Buffer.from(body), [99_999]),
+    );
     expect(meter.usage()).toMatchObject({ inputTokens: 9, outputTokens: 7, source: 'reported' });
   });
 });
@@ -69,7 +85,13 @@ describe('a JSON answer without usage', () => {
       refusal: null,
       tool_calls: [{ id: 'call_1', function: { name: 'find', arguments: '{"a":1}' } }],
     };
-    const body = JSON.stringify({ choices: [{ index: 0, message }, { index: 1, text: 'a completion' }], usage: null });
+    const body = JSON.stringify({
+      choices: [
+        { index: 0, message },
+        { index: 1, text: 'a completion' },
+      ],
+      usage: null,
+    });
     expect(feed(CHAT_JSON, [body]).meter.usage()).toEqual({
       inputTokens: 11,
       outputTokens: sum('some words', 'a thought', 'find', '{"a":1}', 'a completion'),
@@ -82,7 +104,13 @@ describe('a JSON answer without usage', () => {
   it('counts the items of a response and the blocks of a message', () => {
     const output = [
       { type: 'reasoning', summary: [{ type: 'summary_text', text: 'a summary' }] },
-      { type: 'message', content: [{ type: 'output_text', text: 'some words' }, { type: 'refusal', refusal: 'no' }] },
+      {
+        type: 'message',
+        content: [
+          { type: 'output_text', text: 'some words' },
+          { type: 'refusal', refusal: 'no' },
+        ],
+      },
       { type: 'function_call', name: 'find', arguments: '{"a":1}' },
     ];
     const response = feed({ ...CHAT_JSON, kind: 'response' }, [JSON.stringify({ output })]);
@@ -111,7 +139,13 @@ describe('a JSON answer without usage', () => {
 
   it('estimates by size what it cannot read', async () => {
     const large = chat('some words '.repeat(200_000));
-    for (const body of [large, '<html>busy</html>', '{"choices":[{"message":{"content":"broken o', '[1,2]', 'data: {"x":1}\n\n']) {
+    for (const body of [
+      large,
+      '<html>busy</html>',
+      '{"choices":[{"message":{"content":"broken o',
+      '[1,2]',
+      'data: {"x":1}\n\n',
+    ]) {
       const { meter } = feed(CHAT_JSON, cutAt(Buffer.from(body), [10, 300_000]));
       await meter.settled();
       expect(meter.usage()).toMatchObject({ outputTokens: Math.ceil(body.length / 4), source: 'estimated' });

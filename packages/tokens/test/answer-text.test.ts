@@ -12,7 +12,8 @@ function inPieces(text: string, size: number, counter = count): TextCount {
   return counted;
 }
 
-const PROSE = `It's 9.30 o'clock: the "quick" fox (v1.2) jumps,  twice\n\n  over 12345 lazy dogs... don't!\t`.repeat(500);
+const PROSE =
+  `It's 9.30 o'clock: the "quick" fox (v1.2) jumps,  twice\n\n  over 12345 lazy dogs... don't!\t`.repeat(500);
 
 describe('TextCount', () => {
   it('counts text in pieces as it counts the whole', () => {

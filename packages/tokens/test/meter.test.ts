@@ -5,7 +5,11 @@ import { CHAT_JSON, CHAT_STREAM, delta, events, feed, usageChunk } from './meter
 
 describe('makeMeter', () => {
   it('takes an answer for a stream by its media type, in any case and with parameters', () => {
-    for (const contentType of ['text/event-stream', 'Text/Event-Stream; charset=UTF-8', ' text/event-stream ;x']) {
+    for (const contentType of [
+      'text/event-stream',
+      'Text/Event-Stream; charset=UTF-8',
+      ' text/event-stream ;x',
+    ]) {
       const { meter } = feed({ ...CHAT_STREAM, contentType }, [events(usageChunk(3, 4))]);
       expect(meter.usage()).toMatchObject({ outputTokens: 4, source: 'reported' });
     }
@@ -24,7 +28,9 @@ describe('makeMeter', () => {
     const body = '{"usage":{"input_tokens":3,"output_tokens":4}}';
     expect(feed({ ...CHAT_JSON, contentType: undefined }, [body]).meter.usage().outputTokens).toBe(4);
     const other = { ...CHAT_JSON, kind: 'other', inputTokens: 0 } as const;
-    expect(feed({ ...other, contentType: 'application/vnd.x+json' }, [body]).meter.usage().outputTokens).toBe(4);
+    expect(feed({ ...other, contentType: 'application/vnd.x+json' }, [body]).meter.usage().outputTokens).toBe(
+      4,
+    );
     expect(feed({ ...other, contentType: 'audio/mpeg' }, [body]).meter.usage()).toEqual(NO_USAGE);
   });
 
@@ -50,7 +56,8 @@ describe('makeMeter', () => {
 
   it('counts with the vocabulary of the model', () => {
     const stream = events(delta('Привет, мир! Как дела сегодня?'));
-    const tokens = (model: string): number => feed({ ...CHAT_STREAM, model }, [stream]).meter.usage().outputTokens;
+    const tokens = (model: string): number =>
+      feed({ ...CHAT_STREAM, model }, [stream]).meter.usage().outputTokens;
     expect(tokens('gpt-4')).toBeGreaterThan(tokens('gpt-4o'));
   });
 

@@ -31,7 +31,15 @@ describe('readData', () => {
   });
 
   it('has none for comments, other fields and names that only begin so', () => {
-    for (const block of [': data: a\n\n', 'event: data\n\n', 'database: x\n\n', 'data : x\n\n', 'Data: x\n\n', '\n', '']) {
+    for (const block of [
+      ': data: a\n\n',
+      'event: data\n\n',
+      'database: x\n\n',
+      'data : x\n\n',
+      'Data: x\n\n',
+      '\n',
+      '',
+    ]) {
       expect(read(block).data).toBeUndefined();
     }
   });

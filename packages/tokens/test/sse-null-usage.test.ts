@@ -7,7 +7,10 @@ function without(json: string): string {
   const block = Buffer.from(`data: ${json}\n\n`);
   const at = findNullUsage(block, 6, block.length - 2);
   if (at < 0) return 'untouched';
-  return Buffer.concat([block.subarray(6, at), block.subarray(at + NULL_USAGE_BYTES, block.length - 2)]).toString();
+  return Buffer.concat([
+    block.subarray(6, at),
+    block.subarray(at + NULL_USAGE_BYTES, block.length - 2),
+  ]).toString();
 }
 
 describe('findNullUsage', () => {
@@ -45,10 +48,14 @@ describe('findNullUsage', () => {
 
   it('leaves the same object without the field, for any event', () => {
     const key = fc.oneof(fc.string(), fc.constantFrom('usage', ',"usage":null', 'a"'));
-    const before = fc.dictionary(key.filter((name) => name !== 'usage'), fc.jsonValue(), {
-      minKeys: 1,
-      noNullPrototype: true,
-    });
+    const before = fc.dictionary(
+      key.filter((name) => name !== 'usage'),
+      fc.jsonValue(),
+      {
+        minKeys: 1,
+        noNullPrototype: true,
+      },
+    );
     fc.assert(
       fc.property(before, fc.dictionary(fc.string({ minLength: 12 }), fc.jsonValue()), (head, tail) => {
         const kept = JSON.stringify({ ...head, ...tail });

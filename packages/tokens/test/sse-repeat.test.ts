@@ -48,7 +48,12 @@ describe('RepeatedEvent', () => {
 
   it('overlooks padding and sequence numbers', () => {
     const event = (text: string, sequence: number, padding: string): string =>
-      events({ type: 'response.output_text.delta', sequence_number: sequence, delta: text, obfuscation: padding });
+      events({
+        type: 'response.output_text.delta',
+        sequence_number: sequence,
+        delta: text,
+        obfuscation: padding,
+      });
     const repeated = learned(event('a', 9, 'abc'), 'a', 'delta');
     expect(match(repeated, event('b', 10, 'defghi'))).toBe('b');
     expect(match(repeated, event('b', 10, ''))).toBe('b');
@@ -73,7 +78,8 @@ describe('RepeatedEvent', () => {
 
   it('stops learning from a stream whose events never repeat', () => {
     const repeated = new RepeatedEvent();
-    for (let i = 0; i < 50; i++) repeated.learn(Buffer.from(events(delta('a', { id: i }))), 0, 'a', 'content', -1);
+    for (let i = 0; i < 50; i++)
+      repeated.learn(Buffer.from(events(delta('a', { id: i }))), 0, 'a', 'content', -1);
     const block = events(delta('a', { id: 49 }));
     expect(match(repeated, block)).toBeUndefined();
   });

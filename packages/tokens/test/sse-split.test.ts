@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { BlockSplitter } from '../src/sse-split.ts';
 import { cutAt } from './meter-run.ts';
 
-/** The blocks of a stream, with a late LF put back to the block that it belongs to; parts of a large one joined by `|`. */
+/**
+ * The blocks of a stream, with a late LF put back to the block that it belongs to; parts of a large one
+ * joined by `|`.
+ */
 function split(pieces: readonly Buffer[], mostHeld = 1_000): string[] {
   const blocks: string[] = [];
   let parts = '';
@@ -53,11 +56,12 @@ describe('BlockSplitter', () => {
   it('gives a block at its limit whole, and a larger one in parts', () => {
     expect(whole('12345\n\n', 7)).toEqual(['12345\n\n']);
     expect(whole('123456\n\nx\n\n', 7)).toEqual(['large:123456\n\n', 'x\n\n']);
-    expect(split([...Buffer.from('123456789\n\nx\n\n12345678')].map((byte) => Buffer.of(byte)), 7)).toEqual([
-      'large:123456789\n\n',
-      'x\n\n',
-      'large:12345678',
-    ]);
+    expect(
+      split(
+        [...Buffer.from('123456789\n\nx\n\n12345678')].map((byte) => Buffer.of(byte)),
+        7,
+      ),
+    ).toEqual(['large:123456789\n\n', 'x\n\n', 'large:12345678']);
   });
 
   it('gives the same blocks however the stream is cut, and loses no byte', () => {
@@ -65,12 +69,17 @@ describe('BlockSplitter', () => {
       maxLength: 30,
     });
     fc.assert(
-      fc.property(stream, fc.array(fc.nat(200), { maxLength: 20 }), fc.integer({ min: 2, max: 40 }), (texts, places, most) => {
-        const bytes = Buffer.from(texts.join(''), 'latin1');
-        const inOne = split([bytes], most);
-        expect(split(cutAt(bytes, places), most)).toEqual(inOne);
-        expect(inOne.map((block) => block.replace('large:', '')).join('')).toBe(bytes.toString('latin1'));
-      }),
+      fc.property(
+        stream,
+        fc.array(fc.nat(200), { maxLength: 20 }),
+        fc.integer({ min: 2, max: 40 }),
+        (texts, places, most) => {
+          const bytes = Buffer.from(texts.join(''), 'latin1');
+          const inOne = split([bytes], most);
+          expect(split(cutAt(bytes, places), most)).toEqual(inOne);
+          expect(inOne.map((block) => block.replace('large:', '')).join('')).toBe(bytes.toString('latin1'));
+        },
+      ),
       { numRuns: 3_000 },
     );
   });
@@ -78,7 +87,12 @@ describe('BlockSplitter', () => {
   it('takes time in proportion to a block that comes byte by byte', () => {
     const bytes = Buffer.from(`data: ${'x'.repeat(200_000)}\n\n`);
     const start = performance.now();
-    expect(split([...bytes].map((byte) => Buffer.of(byte)), 1_000_000)).toHaveLength(1);
+    expect(
+      split(
+        [...bytes].map((byte) => Buffer.of(byte)),
+        1_000_000,
+      ),
+    ).toHaveLength(1);
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 });

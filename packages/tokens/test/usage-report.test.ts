@@ -20,7 +20,10 @@ describe('readUsage', () => {
   });
 
   it('reads the usage of embeddings, which has no output', () => {
-    expect(readUsage({ prompt_tokens: 8, total_tokens: 8 })).toMatchObject({ inputTokens: 8, outputTokens: 0 });
+    expect(readUsage({ prompt_tokens: 8, total_tokens: 8 })).toMatchObject({
+      inputTokens: 8,
+      outputTokens: 0,
+    });
     expect(readUsage({ prompt_tokens: 8 })).toMatchObject({ inputTokens: 8, outputTokens: undefined });
   });
 
@@ -40,7 +43,7 @@ describe('readUsage', () => {
     });
   });
 
-  it("adds what Anthropic wrote to and read from the cache to the input, for its input leaves them out", () => {
+  it('adds what Anthropic wrote to and read from the cache to the input, for its input leaves them out', () => {
     const usage = {
       input_tokens: 3,
       cache_creation_input_tokens: 200,

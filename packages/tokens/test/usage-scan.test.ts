@@ -22,15 +22,19 @@ describe('UsageScan', () => {
   });
 
   it('looks into a top-level response or message only for streams', () => {
-    const text = '{"type":"response.completed","response":{"output":[{"usage":{"a":1}}],"usage":{"input_tokens":5}}}';
+    const text =
+      '{"type":"response.completed","response":{"output":[{"usage":{"a":1}}],"usage":{"input_tokens":5}}}';
     expect(scan(text, true).found).toEqual({ input_tokens: 5 });
     expect(scan(text, false).found).toBeUndefined();
-    const deeper = '{"x":{"response":{"usage":{"input_tokens":5}}},"y":[{"message":{"usage":{"input_tokens":5}}}]}';
+    const deeper =
+      '{"x":{"response":{"usage":{"input_tokens":5}}},"y":[{"message":{"usage":{"input_tokens":5}}}]}';
     expect(scan(deeper, true).found).toBeUndefined();
   });
 
   it('skips the field names of an event', () => {
-    expect(scan('event: message_start\ndata: {"message":{"usage":{"input_tokens":1}}}\n\n', true).found).toEqual({
+    expect(
+      scan('event: message_start\ndata: {"message":{"usage":{"input_tokens":1}}}\n\n', true).found,
+    ).toEqual({
       input_tokens: 1,
     });
   });
