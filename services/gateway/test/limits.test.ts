@@ -75,7 +75,10 @@ describe('a key over its limits', () => {
     expect(refused.status).toBe(429);
     expect(JSON.parse(await refused.text())).toMatchObject({
       type: 'error',
-      error: { type: 'rate_limit_error', message: expect.stringContaining('Rate limit reached for claude-sonnet-4-5') },
+      error: {
+        type: 'rate_limit_error',
+        message: expect.stringContaining('Rate limit reached for claude-sonnet-4-5'),
+      },
       request_id: refused.headers.get('request-id'),
     });
   });
@@ -94,12 +97,17 @@ describe('a key over its limits', () => {
 
   it('is told at once that a request can never fit, and not to try again', async () => {
     const running = await startWithSimulator(LISTED);
-    const refused = await running.chat({ messages: [{ role: 'user', content: 'word '.repeat(400) }] }, as('sk-tokens'));
+    const refused = await running.chat(
+      { messages: [{ role: 'user', content: 'word '.repeat(400) }] },
+      as('sk-tokens'),
+    );
     expect(refused.status).toBe(429);
     expect(refused.headers.get('x-should-retry')).toBe('false');
     expect(refused.headers.get('retry-after')).toBeNull();
     const error = await errorOf(refused);
-    expect(error.message).toMatch(/^Request too large for gpt-4o-mini in key:tokens on tokens per min \(TPM\): Limit 300, /);
+    expect(error.message).toMatch(
+      /^Request too large for gpt-4o-mini in key:tokens on tokens per min \(TPM\): Limit 300, /,
+    );
     expect(running.simulator.hits()).toBe(0);
   });
 

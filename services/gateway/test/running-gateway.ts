@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { loadConfig } from '@nexus/config';
 import { createLog } from '@nexus/observe';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@nexus/simulator';
@@ -53,7 +53,11 @@ export async function startInFrontOf(upstreamUrl: string, settings = ''): Promis
       fetch(`${gateway.url}/v1/chat/completions`, {
         method: 'POST',
         headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...headers },
-        body: JSON.stringify({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello' }], ...body }),
+        body: JSON.stringify({
+          model: 'gpt-4o-mini',
+          messages: [{ role: 'user', content: 'Hello' }],
+          ...body,
+        }),
       }),
   };
 }
@@ -74,7 +78,8 @@ export async function requestLines(running: RunningGateway, count: number): Prom
   for (;;) {
     const lines = running.log.filter((line) => 'request_id' in line);
     if (lines.length >= count) return lines;
-    if (Date.now() > deadline) throw new Error(`${lines.length} of ${count} request lines: ${running.logText()}`);
+    if (Date.now() > deadline)
+      throw new Error(`${lines.length} of ${count} request lines: ${running.logText()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
