@@ -1,0 +1,96 @@
+/** `npm run bench`: what the gateway costs, held against a bare `node:http` pipe in the same run. README.md explains it. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Bench, Figure, Measurement } from './bench.ts';
+import { type Asked, readCommandLine } from './command-line.ts';
+import { gatewayConfig } from './device/gateway-config.ts';
+import { addedLatency } from './figures/added-latency.ts';
+import { cpuACall } from './figures/cpu-a-call.ts';
+import { cpuAChunk } from './figures/cpu-a-chunk.ts';
+import { loopDelay } from './figures/loop-delay.ts';
+import { startTime } from './figures/start-time.ts';
+import { streamMemory } from './figures/stream-memory.ts';
+import { lookAtMachine } from './machine.ts';
+import { Progress } from './progress.ts';
+import { freePort, startNode, untilListening } from './started-process.ts';
+import { tableOf, verdictOf } from './table.ts';
+
+const MEASUREMENTS: ReadonlyMap<string, Measurement> = new Map([
+  ['B1', cpuACall],
+  ['B2', cpuAChunk],
+  ['B3', addedLatency],
+  ['B4', streamMemory],
+  ['B5', loopDelay],
+  ['B7', startTime],
+]);
+
+const HELP = `npm run bench -- [B1 B2 B3 B4 B5 B7] [--quick] [--strict] [--noise]
+
+  B1 …      only these figures
+  --quick   within a minute; wider spreads
+  --strict  exit code 1 if a bound is broken or could not be measured
+  --noise   the pipe against another pipe: what this machine makes of equals
+`;
+
+async function measure(asked: Asked): Promise<Figure[]> {
+  const machine = lookAtMachine();
+  process.stdout.write(`${machine.notes.join('\n')}\n\n`);
+  const folder = await mkdtemp(join(tmpdir(), 'nexus-bench-'));
+  const progress = new Progress(process.stderr);
+  const upstreamPort = await freePort();
+  const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+  const beside = { cores: machine.otherCores };
+  const upstream = startNode([here('./upstream.ts'), String(upstreamPort)], { ...beside, asks: false });
+  const load = startNode([here('./load/main.ts')], { ...beside, asks: true });
+  try {
+    await untilListening(upstream, upstreamPort);
+    const configFile = join(folder, 'config.yaml');
+    await writeFile(configFile, gatewayConfig(upstreamPort));
+    const bench: Bench = {
+      machine,
+      upstreamPort,
+      configFile,
+      load: load.remote,
+      quick: asked.quick,
+      against: asked.noise ? 'pipe' : 'gateway',
+      progress: (doing) => progress.say(doing),
+    };
+    const figures: Figure[] = [];
+    for (const id of asked.ids) {
+      const measurement = MEASUREMENTS.get(id);
+      if (measurement) figures.push(await measurement(bench));
+    }
+    return figures;
+  } finally {
+    progress.clear();
+    await Promise.all([upstream.stop(), load.stop()]);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  let asked: Asked;
+  try {
+    asked = readCommandLine(args, [...MEASUREMENTS.keys()]);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    process.stderr.write(`${error.message}\n\n${HELP}`);
+    return 2;
+  }
+  if (asked.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const startedMs = performance.now();
+  const figures = await measure(asked);
+  const tookS = Math.round((performance.now() - startedMs) / 1_000);
+  const missed = figures.filter((figure) => ['not met', 'unknown'].includes(verdictOf(figure)));
+  const summary =
+    missed.length === 0 ? 'Every bound is met.' : `Not met: ${missed.map(({ id }) => id).join(', ')}.`;
+  process.stdout.write(`${tableOf(figures)}\n\n${summary} Measured in ${tookS} s.\n`);
+  return asked.strict && missed.length > 0 ? 1 : 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));
