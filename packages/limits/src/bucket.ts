@@ -52,9 +52,9 @@ export function belongsTo(state: BucketState, limit: BucketLimit): boolean {
   return limit.kind === 'concurrency';
 }
 
-/** An untouched bucket. `era` is a number that no bucket of this owner and limit had before. */
-export function fullBucket(limit: BucketLimit, nowMs: number, era: number): BucketState {
-  if (limit.kind === 'rate') return rate.fullRate(limit, nowMs, era);
+/** An untouched bucket. */
+export function fullBucket(limit: BucketLimit, nowMs: number): BucketState {
+  if (limit.kind === 'rate') return rate.fullRate(limit, nowMs);
   return limit.kind === 'calendar' ? calendar.fullCalendar(limit, nowMs) : slot.freeSlotBucket(limit);
 }
 
@@ -93,8 +93,8 @@ export function waitMs(
 }
 
 /** Brings a bucket to the present, under the limit that its owner has now. */
-export function adopt(state: BucketState, limit: BucketLimit, nowMs: number, era: number): void {
-  if (state.kind === 'rate' && limit.kind === 'rate') rate.adoptRate(state, limit, nowMs, era);
+export function adopt(state: BucketState, limit: BucketLimit, nowMs: number): void {
+  if (state.kind === 'rate' && limit.kind === 'rate') rate.adoptRate(state, limit, nowMs);
   else if (state.kind === 'calendar' && limit.kind === 'calendar')
     calendar.adoptCalendar(state, limit, nowMs);
   else dropPast(state.held, nowMs);
@@ -137,13 +137,9 @@ export function isTouchedBy(taking: Taking, used: Settlement): boolean {
 }
 
 /** Gives back what was taken, as if it had never been. The bucket stands at the present. */
-export function cancel(
-  state: BucketState,
-  { heldUnits, charge }: Taking,
-  endMs: number,
-  nowMs: number,
-): void {
-  release(state.held, endMs, heldUnits, nowMs);
+export function cancel(state: BucketState, taking: Taking, endMs: number, nowMs: number): void {
+  release(state.held, endMs, taking.heldUnits, nowMs);
+  const { charge } = taking;
   if (!charge) return;
   if (state.kind === 'rate' && 'era' in charge) rate.giveBackRate(state, charge);
   if (state.kind === 'calendar' && 'window' in charge) calendar.giveBackCalendar(state, charge);

@@ -51,7 +51,6 @@ export class MemoryLimiter implements Limiter {
   /** Counts the live reservations, as a bucket does its holds. */
   readonly #live = noSlices();
   readonly #sweeper: Sweeper;
-  #eras = 0;
   #isClosed = false;
 
   constructor({ clock = steadyNowMs, leaseMs = LEASE_MS, sliceMs = SLICE_MS }: MemoryLimiterOptions = {}) {
@@ -153,8 +152,8 @@ export class MemoryLimiter implements Limiter {
       let state = stateOf(record, limit);
       if (units > 0) {
         record ??= this.#record(owner, nowMs);
-        state ??= ownState(record, limit, nowMs, this.#nextEra());
-        bucket.adopt(state, limit, nowMs, this.#nextEra());
+        state ??= ownState(record, limit, nowMs);
+        bucket.adopt(state, limit, nowMs);
         record.touchedMs = nowMs;
         takings.push(bucket.take(state, limit, units, endMs));
       } else takings.push({ limit, heldUnits: 0, charge: undefined });
@@ -196,7 +195,7 @@ export class MemoryLimiter implements Limiter {
         // A limit of 0 admits nothing, with or without a debt.
         if (sizeOf(taking.limit) === 0) continue;
         record ??= this.#record(part.owner, nowMs);
-        state = ownState(record, taking.limit, nowMs, this.#nextEra());
+        state = ownState(record, taking.limit, nowMs);
       }
       bucket.advance(state, nowMs);
       bucket.settle(state, taking, endMs, used, nowMs);
@@ -234,11 +233,6 @@ export class MemoryLimiter implements Limiter {
     return made;
   }
 
-  #nextEra(): number {
-    this.#eras += 1;
-    return this.#eras;
-  }
-
   #nowMs(): number {
     return Math.floor(this.#clock());
   }
@@ -273,7 +267,7 @@ function renewPart(part: HeldPart, clockMs: number, leaseMs: number, sliceMs: nu
 }
 
 /** Whether no owner before this one has the same name: nobody is charged twice for one request. */
-export function isFirst(owners: readonly OwnerLimits[], index: number): boolean {
+function isFirst(owners: readonly OwnerLimits[], index: number): boolean {
   for (let before = 0; before < index; before += 1)
     if (owners[before]?.owner === owners[index]?.owner) return false;
   return true;

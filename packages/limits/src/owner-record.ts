@@ -27,10 +27,10 @@ export function stateOf(record: OwnerRecord | undefined, limit: BucketLimit): Bu
 }
 
 /** The bucket of a limit, made full if there is none. */
-export function ownState(record: OwnerRecord, limit: BucketLimit, nowMs: number, era: number): BucketState {
+export function ownState(record: OwnerRecord, limit: BucketLimit, nowMs: number): BucketState {
   const known = stateOf(record, limit);
   if (known) return known;
-  const made = fullBucket(limit, nowMs, era);
+  const made = fullBucket(limit, nowMs);
   record.states.push(made);
   return made;
 }

@@ -18,12 +18,14 @@ export interface RateState {
   total: number;
   tsMs: number;
   readonly held: LeaseSlices;
-  /** Tells this life of the bucket, under this limit, from those before it. */
+  /** A charge can be taken back in its own era alone: one ends when the bucket is full, or its limit changes. */
   era: number;
   /** How many charges this era has seen; a cancelled one counts only if another came after it. */
   charges: number;
-  /** Grains that came back by cancelling a charge after which there were others. */
+  /** Grains that came back in this era by cancelling charges after which there were others. */
   givenBack: number;
+  /** The first place among those charges; 0: there were none. */
+  givenBackFrom: number;
 }
 
 /** What a charge remembers, to be taken back: the bucket right after it. */
@@ -37,7 +39,7 @@ export interface RateCharge {
   readonly givenBack: number;
 }
 
-export function fullRate(limit: RateLimit, nowMs: number, era: number): RateState {
+export function fullRate(limit: RateLimit, nowMs: number): RateState {
   return {
     kind: 'rate',
     name: limit.name,
@@ -47,9 +49,11 @@ export function fullRate(limit: RateLimit, nowMs: number, era: number): RateStat
     total: limit.burst * limit.periodMs,
     tsMs: nowMs,
     held: noSlices(),
-    era,
+    // Not the era of an earlier life of this bucket, which was forgotten at another instant.
+    era: nowMs,
     charges: 0,
     givenBack: 0,
+    givenBackFrom: 0,
   };
 }
 
@@ -75,6 +79,7 @@ export function freeRate(state: RateState | undefined, limit: RateLimit, nowMs: 
 /** Brings the bucket to an instant that is not before the last one it was brought to. */
 export function advanceRate(state: RateState, nowMs: number): void {
   state.total = levelAt(state, state, nowMs);
+  if (state.charges > 0 && state.total >= state.burst * state.periodMs) beginEra(state);
   if (nowMs > state.tsMs) state.tsMs = nowMs;
   dropPast(state.held, nowMs);
 }
@@ -83,13 +88,15 @@ export function advanceRate(state: RateState, nowMs: number): void {
  * Goes on under a limit that may have changed: never with more than the smaller burst, never afresh. A limit of 0 is not
  * taken over, since it admits nothing: the bucket keeps refilling as before, so that it can be forgotten in the end.
  */
-export function adoptRate(state: RateState, limit: RateLimit, nowMs: number, era: number): void {
+export function adoptRate(state: RateState, limit: RateLimit, nowMs: number): void {
   const changed = state.amount !== limit.amount || state.burst !== limit.burst;
   if (changed && sizeOf(limit) > 0) {
     state.total = levelAt(state, limit, nowMs);
+    // What has come in until now came under the new limit: it must not come again.
+    if (nowMs > state.tsMs) state.tsMs = nowMs;
     state.amount = limit.amount;
     state.burst = limit.burst;
-    renewEra(state, era);
+    beginEra(state);
   }
   advanceRate(state, nowMs);
 }
@@ -111,17 +118,19 @@ export function useRate(state: RateState, units: number): void {
  * Gives a charge back, so that the bucket is as if it had never been made, and never fuller than that. The bucket stands
  * at the present.
  *
- * Had the charge never been made, the bucket would hold that much more, less what would have run over its rim since. The
- * room left above the highest level since the charge is what would not have: and the bucket can't have risen higher than
- * its level then, the refill since, and what other cancelled charges gave back. Those made after this one don't count: without
- * them it was no fuller than if they had never been. To remember more than one sum of them would cost memory for each,
- * so with several charges cancelled out of order in a bucket that is nearly full, some grains may be left to the refill.
+ * Had the charge never been made, the bucket would hold that much more, less what would have run over its rim since. What
+ * would not have run over is the room left above the highest level since the charge. The bucket can't have risen above
+ * its level then, with the refill since and what came back from cancelled charges before this one; charges after
+ * it don't count, since cancelling one makes the bucket no fuller than if it had never been. To know exactly which of them came
+ * before would cost memory for each, so a nearly full bucket may leave some grains to its refill when several charges
+ * are cancelled in mixed order.
  */
 export function giveBackRate(state: RateState, charge: RateCharge): void {
-  // In another era the bucket was full in between (and all was given back), or its limit has changed.
   if (charge.era !== state.era) return;
+  const isBefore = state.givenBackFrom === 0 || charge.place < state.givenBackFrom;
+  const cameBack = isBefore ? 0 : state.givenBack - charge.givenBack;
   const full = state.burst * state.periodMs;
-  const risen = (state.tsMs - charge.atMs) * state.amount + (state.givenBack - charge.givenBack);
+  const risen = (state.tsMs - charge.atMs) * state.amount + cameBack;
   const back = Math.min(charge.units * state.periodMs, full - charge.level - risen, full - state.total);
   const isLast = charge.place === state.charges;
   if (isLast) state.charges -= 1;
@@ -129,7 +138,8 @@ export function giveBackRate(state: RateState, charge: RateCharge): void {
   state.total += back;
   if (isLast) return;
   state.givenBack += back;
-  if (state.givenBack >= LARGEST) renewEra(state, -state.era);
+  if (isBefore) state.givenBackFrom = charge.place;
+  if (state.givenBack >= LARGEST) beginEra(state);
 }
 
 /** Milliseconds until the grains needed are free, when what is held counts as used. */
@@ -138,8 +148,9 @@ export function rateWaitMs(free: number, needed: number, limit: RateLimit): numb
   return needed <= free ? 0 : Math.ceil((needed - free) / limit.amount);
 }
 
-function renewEra(state: RateState, era: number): void {
-  state.era = era;
+function beginEra(state: RateState): void {
+  state.era += 1;
   state.charges = 0;
   state.givenBack = 0;
+  state.givenBackFrom = 0;
 }
