@@ -23,13 +23,12 @@ export function plainEnvironment() {
 export function runCaptured([program = '', ...args], { cwd, env = plainEnvironment(), timeoutMs = 0 }) {
   return new Promise((resolve) => {
     let output = '';
-    let late = false;
     const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const timer =
       timeoutMs > 0
         ? setTimeout(() => {
-            late = true;
             child.kill('SIGKILL');
+            resolve({ code: 124, output });
           }, timeoutMs)
         : undefined;
     /** @param {Buffer} chunk */
@@ -44,7 +43,7 @@ export function runCaptured([program = '', ...args], { cwd, env = plainEnvironme
     });
     child.on('close', (code) => {
       clearTimeout(timer);
-      resolve({ code: late ? 124 : (code ?? 1), output });
+      resolve({ code: code ?? 1, output });
     });
   });
 }
