@@ -4,6 +4,9 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { withLock } from '../bootstrap/lock.mjs';
+import { silenceProgress } from '../bootstrap/progress.mjs';
+
+silenceProgress();
 
 function emptyFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus lock '));
