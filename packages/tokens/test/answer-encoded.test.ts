@@ -42,8 +42,10 @@ describe('an encoded answer', () => {
   it('is metered as JSON too, whatever the case of the encoding', async () => {
     const body = JSON.stringify({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 4 } });
     const { meter } = feed({ ...CHAT_JSON, contentEncoding: ' GZip ' }, [gzipSync(body)]);
+    expect(meter.finished).toBe(false);
     await meter.settled();
     expect(meter.usage()).toMatchObject({ inputTokens: 3, outputTokens: 4, source: 'reported' });
+    expect(meter.finished).toBe(true);
   });
 
   it('stops reading a bomb and estimates it by its size', async () => {
@@ -58,16 +60,33 @@ describe('an encoded answer', () => {
     expect(sent.equals(bomb)).toBe(true);
   });
 
-  it('reads no more than 16 MB of an answer that is no bomb', async () => {
-    const vector = JSON.stringify(Array.from({ length: 10_000 }, (_, index) => Math.sin(index)));
-    const body = `{"data":[${Array.from({ length: 100 }, () => vector).join(',')}],"usage":{"prompt_tokens":5,"total_tokens":5}}`;
-    expect(body.length).toBeGreaterThan(17_000_000);
-    const { meter } = feed(
-      { ...CHAT_JSON, kind: 'embedding', contentEncoding: 'gzip' },
-      cutAt(gzipSync(body), [99_999]),
-    );
+  it('stops at a ratio of 100, long before 16 MB', async () => {
+    const bomb = gzipSync(`data: ${'x'.repeat(4_000_000)}\n\n${events(usageChunk(3, 4))}`);
+    const { meter } = feed({ ...CHAT_STREAM, contentEncoding: 'gzip' }, [bomb]);
     await meter.settled();
-    expect(meter.usage()).toMatchObject({ inputTokens: 11, outputTokens: 0 });
+    expect(meter.usage()).toMatchObject({ inputTokens: 11, source: 'estimated' });
+  });
+
+  it('reads no more than 16 MB of an answer that is no bomb', async () => {
+    // Blocks that repeat within gzip's window, and noise between them: a ratio of some 10.
+    const block = Array.from({ length: 1_000 }, (_, index) => Math.sin(index)).join(',');
+    const noise = (from: number): string =>
+      Array.from({ length: 100 }, (_, index) => Math.cos(from + index)).join(',');
+    const bodyOf = (blocks: number): string => {
+      const data = Array.from({ length: blocks }, (_, index) => `[${block},${noise(index * 100)}]`).join(',');
+      return `{"data":[${data}],"usage":{"prompt_tokens":5,"total_tokens":5}}`;
+    };
+    const inputTokens = async (body: string): Promise<number> => {
+      const { meter } = feed({ ...CHAT_JSON, kind: 'embedding', contentEncoding: 'gzip' }, [gzipSync(body)]);
+      await meter.settled();
+      return meter.usage().inputTokens;
+    };
+    const small = bodyOf(700);
+    const large = bodyOf(850);
+    expect(small.length).toBeLessThan(16_777_216);
+    expect(large.length).toBeGreaterThan(16_777_216);
+    expect(await inputTokens(small)).toBe(5);
+    expect(await inputTokens(large)).toBe(11);
   });
 
   it('estimates what is corrupt or in an encoding that it does not know', async () => {

@@ -220,9 +220,9 @@ describe('a stream without usage', () => {
     const choice = (index: number, one: object): object => ({ choices: [{ index, delta: one }] });
     const { meter } = feed(CHAT_STREAM, [
       events(
-        choice(0, { role: 'assistant', content: 'one two' }),
+        choice(0, { role: 'assistant', content: 'one unbel' }),
         choice(1, { content: 'five six' }),
-        choice(0, { content: ' three' }),
+        choice(0, { content: 'ievable' }),
         choice(0, { reasoning_content: 'because of', reasoning: 'because of' }),
         choice(0, { refusal: 'I will not' }),
         choice(0, { tool_calls: [{ index: 0, function: { name: 'find', arguments: '' } }] }),
@@ -231,7 +231,7 @@ describe('a stream without usage', () => {
         choice(1, { content: [{ type: 'text', text: ' seven' }] }),
       ),
     ]);
-    const texts = ['one two three', 'five six seven', 'because of', 'I will not', 'find{"a":1}', 'old{}'];
+    const texts = ['one unbelievable', 'five six seven', 'because of', 'I will not', 'find{"a":1}', 'old{}'];
     expect(meter.usage().outputTokens).toBe(texts.reduce((sum, one) => sum + count(one), 0));
   });
 

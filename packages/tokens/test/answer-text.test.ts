@@ -58,6 +58,18 @@ describe('TextCount', () => {
     expect(longest).toBeLessThanOrEqual(8_192);
   });
 
+  it('holds no more than 16 K characters of all texts together', () => {
+    let handedIn = 0;
+    const counted = new TextCount((text) => {
+      handedIn += text.length;
+      return 1;
+    });
+    for (const key of [0, 64]) counted.add(key, 'x'.repeat(8_000));
+    expect(handedIn).toBe(0);
+    counted.add(128, 'x'.repeat(8_000));
+    expect(handedIn).toBe(24_000);
+  });
+
   it('bounds the number of texts that it keeps apart', () => {
     const counted = new TextCount(count);
     for (let i = 0; i < 10_000; i++) counted.add(i, 'hi');
@@ -77,6 +89,12 @@ describe('TextCount', () => {
 });
 
 describe('cutPoint', () => {
+  it('cuts before the first of several blanks, where no token goes across', () => {
+    expect(cutPoint('aaa bbb   ccc', 0, 13)).toBe(7);
+    expect(cutPoint('aaa\n  bbb', 0, 9)).toBe(9);
+    expect(cutPoint('aaa bbbbbb', 5, 10)).toBe(10);
+  });
+
   it('cuts within its bounds and never inside of a character', () => {
     const text = fc.string({ unit: 'binary', minLength: 2, maxLength: 60 });
     fc.assert(

@@ -31,6 +31,10 @@ describe('UsageScan', () => {
     expect(scan(deeper, true).found).toBeUndefined();
   });
 
+  it('comes back from a wrapper to the top level', () => {
+    expect(scan('{"message":{"id":1},"usage":{"a":1}}', true).found).toEqual({ a: 1 });
+  });
+
   it('skips the field names of an event', () => {
     expect(
       scan('event: message_start\ndata: {"message":{"usage":{"input_tokens":1}}}\n\n', true).found,
