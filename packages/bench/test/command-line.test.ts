@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { readCommandLine } from '../src/command-line.ts';
+
+const KNOWN = ['B1', 'B2', 'B7'];
+
+describe('readCommandLine', () => {
+  it('takes every figure unless some are named, in any case and order', () => {
+    expect(readCommandLine([], KNOWN).ids).toEqual(KNOWN);
+    expect(readCommandLine(['b7', 'B1', 'b1'], KNOWN).ids).toEqual(['B1', 'B7']);
+  });
+
+  it('reads the flags', () => {
+    expect(readCommandLine(['--quick', '--strict'], KNOWN)).toMatchObject({
+      quick: true,
+      strict: true,
+      noise: false,
+      help: false,
+    });
+    expect(readCommandLine(['-h'], KNOWN).help).toBe(true);
+  });
+
+  it('refuses what it does not know, names of inherited properties too', () => {
+    for (const arg of ['B6', '--fast', 'toString', '__proto__', ''])
+      expect(() => readCommandLine([arg], KNOWN)).toThrow(RangeError);
+  });
+});
