@@ -87,7 +87,7 @@ try {
   const message = error instanceof Error ? error.message : String(error);
   const remedy = error instanceof SetupError ? '' : remedyFor(message);
   process.stderr.write(
-    `${output === '' ? '' : `${output}\n\n`}Nexus can't start: ${message.trim()} ${remedy}`.trimEnd(),
+    `${output === '' ? '' : `${output}\n\n`}Nexus can't start: ${message.trim()}${remedy === '' ? '' : `. ${remedy}`}`.trimEnd(),
   );
   process.stderr.write('\n');
   process.exitCode = 1;
