@@ -5,6 +5,7 @@ import { ADMIN, nothingOpen, rawChat, rawGet, rawPost, textOrBroken, usedBy } fr
 
 const LIMITS = `${ADMIN}limits: { concurrent_requests: 1, requests_per_minute: 100, model_tokens_per_minute: 100000 }`;
 const KEY = { authorization: 'Bearer sk-test-key' };
+const ANTHROPIC = '{"model":"c","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"Hi"}]}';
 
 /** Whether the bytes of an answer show that it isn't whole: chunks without the last one, or less than its length. */
 function looksBroken(text: string): boolean {
@@ -23,7 +24,7 @@ describe('An upstream that breaks off in the middle of its answer', () => {
     ['a metered stream', rawChat({ stream: true })],
     ['a metered stream with its usage', rawChat({ stream: true, stream_options: { include_usage: true } })],
     ['a metered answer', rawChat()],
-    ['an Anthropic stream', rawPost('/v1/messages', '{"model":"c","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"Hi"}]}')],
+    ['an Anthropic stream', rawPost('/v1/messages', ANTHROPIC, ['anthropic-version: 2023-06-01'])],
     ['an unread GET', rawGet('/v1/models')],
     ['an unread POST', rawPost('/v1/moderations', '{"input":"x"}')],
   ] as const;
