@@ -16,20 +16,13 @@ export async function fetchPackage(folder, { name, version, integrity }, knownIn
   const unfinished = `${folder}.part-${process.pid}`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { recursive: true });
-  // npm looks for the nearest package.json: with one here it stays here.
+  // npm installs where the nearest package.json is: here. (With --prefix it would lose the machine's own npmrc, and with
+  // it the registry, the proxy and the certificates of a company.)
   await writeFile(path.join(unfinished, 'package.json'), '{ "private": true }\n');
   const { code, output } = await runCaptured(
     [
       ...npmCommand(),
-      ...[
-        'install',
-        '--prefix',
-        unfinished,
-        '--ignore-scripts',
-        '--no-audit',
-        '--no-fund',
-        '--loglevel=error',
-      ],
+      ...['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
       ...['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'],
       ...['--save-exact', `${name}@${version}`],
     ],
