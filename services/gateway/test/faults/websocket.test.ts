@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { chunkingServer, freePort, rawRequest, receiveRequest, until } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -219,7 +220,7 @@ describe('A WebSocket', () => {
     const closed = once(socket, 'close');
     const ended = running.gateway.close(0);
     void running.gateway.close();
-    await ended;
+    await Promise.race([ended, wait(3_000).then(() => expect.unreachable('it is still not over'))]);
     await closed;
   });
 });
