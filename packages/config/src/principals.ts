@@ -21,6 +21,9 @@ class MappedPrincipal implements Principal {
   }
 }
 
+/** Hashing costs more than anything else on the way to a principal: that many are found without. */
+const REMEMBERED = 1_024;
+
 interface Known {
   readonly principal: Principal;
   readonly expiresMs: number;
@@ -32,6 +35,8 @@ export class Principals {
   readonly #known = new Map<string, Known>();
   readonly #config: Config;
   readonly #nowMs: () => number;
+  /** By whole credentials that were found lately. Refused ones take no memory. */
+  readonly #recent = new Map<string, Known>();
 
   constructor(config: Config, options: { nowMs?: () => number } = {}) {
     this.#config = config;
@@ -47,16 +52,27 @@ export class Principals {
   /**
    * The principal of a credential (the key alone, without `Bearer`), or undefined: refuse it. A listed key that has
    * expired is refused. A key that isn't listed is refused where known keys are required; elsewhere it is a principal
-   * by its hash, with the default limits, and nothing about it is kept.
+   * by its hash, with the default limits.
    */
   find(credential: string): Principal | undefined {
+    const found = this.#recent.get(credential) ?? this.#look(credential);
+    return found !== undefined && this.#nowMs() < found.expiresMs ? found.principal : undefined;
+  }
+
+  #look(credential: string): Known | undefined {
     if (credential === '') return undefined;
     const hash = credentialHash(credential);
     const known = this.#known.get(hash);
-    if (known !== undefined) return this.#nowMs() < known.expiresMs ? known.principal : undefined;
-    if (this.#config.requireKnownKeys) return undefined;
+    if (known === undefined && this.#config.requireKnownKeys) return undefined;
+    const found = known ?? { principal: this.#unlisted(hash), expiresMs: Number.POSITIVE_INFINITY };
+    if (this.#recent.size >= REMEMBERED) this.#recent.clear();
+    this.#recent.set(credential, found);
+    return found;
+  }
+
+  #unlisted(hash: string): Principal {
     const keyId = hashId(hash);
-    return { keyId, limits: ownerLimits(`key:${keyId}`, this.#config.keyLimits) };
+    return Object.freeze({ keyId, limits: ownerLimits(`key:${keyId}`, this.#config.keyLimits) });
   }
 
   /** The ids of all listed keys, expired ones too, in the order of the file. */

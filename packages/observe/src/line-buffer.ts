@@ -4,6 +4,11 @@ import type { OutputTarget, WriteEnd } from './output-target.ts';
 const MAX_WAITING = 8 * 1024 * 1024;
 /** A write is given about as much as this, in characters. */
 const WRITE_SIZE = 256 * 1024;
+/**
+ * Lines are gathered for this long, so that a busy process makes a hundred writes a second and not one for every turn of
+ * its event loop: a write costs more than the lines in it.
+ */
+const GATHER_MS = 10;
 /** After a failed write, until the next try. */
 const RETRY_AFTER_MS = 250;
 /** How long `flush` waits for a target that takes nothing. */
@@ -22,7 +27,7 @@ function writeAllNow(): void {
 }
 
 /**
- * Gathers the lines of one turn of the event loop into one write, and keeps a bounded number of them for a target that
+ * Gathers the lines of a few milliseconds into one write, and keeps a bounded number of them for a target that
  * is slow or fails. When it is full, new lines are dropped and counted until it is half empty again; then one line says so.
  */
 export class LineBuffer {
@@ -117,10 +122,10 @@ export class LineBuffer {
   #schedule(): void {
     if (this.#isScheduled || this.#writing !== undefined || this.#retry !== undefined) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    setTimeout(() => {
       this.#isScheduled = false;
       this.#writeNext();
-    });
+    }, GATHER_MS);
   }
 
   #writeNext(): void {
@@ -163,7 +168,10 @@ export class LineBuffer {
     }
     if (this.#waiting <= this.#maxWaiting / 2) this.#isOverflowing = false;
     if (result.end === 'written') this.#tellDrops();
-    this.#writeNext();
+    const next = this.#batches[0];
+    // What is left of a full house goes at once, and so does what somebody waits for.
+    if (next === undefined || next.text.length >= WRITE_SIZE || this.#idleWaiters.length > 0) this.#writeNext();
+    else this.#schedule();
   }
 
   /** After a write that worked: says once how many lines were dropped before it. */

@@ -28,21 +28,23 @@ class HeldTarget implements OutputTarget {
   }
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Longer than lines are gathered. */
+const gathered = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 25));
 
 describe('a line buffer', () => {
-  it('writes the lines of one turn of the event loop at once, and one write after the other', async () => {
+  it('writes the lines of some milliseconds at once, and one write after the other', async () => {
     const target = new HeldTarget();
     const buffer = new LineBuffer(target, told);
     buffer.push('one\n');
     buffer.push('two\n');
     expect(target.writes).toEqual([]);
-    await turn();
+    await gathered();
     buffer.push('three\n');
-    await turn();
+    await gathered();
     buffer.push('four\n');
     expect(target.writes).toEqual(['one\ntwo\n']);
     target.end({ end: 'written' });
+    await gathered();
     expect(target.writes).toEqual(['one\ntwo\n', 'three\nfour\n']);
     target.end({ end: 'written' });
     await buffer.flush();
@@ -53,15 +55,18 @@ describe('a line buffer', () => {
     const target = new HeldTarget();
     const buffer = new LineBuffer(target, told, 100);
     buffer.push('first\n');
-    await turn();
+    await gathered();
     for (let i = 10; i < 1_010; i++) buffer.push(`line ${i}\n`.padStart(10));
     expect(buffer.dropped).toBe(991);
     target.end({ end: 'written' });
+    await gathered();
     expect(target.writes[1]?.split('\n')).toHaveLength(10);
     target.end({ end: 'written' });
+    await gathered();
     expect(target.writes[2]).toBe('dropped 991\n');
     buffer.push('after\n');
     target.end({ end: 'written' });
+    await gathered();
     expect(target.writes.slice(3)).toEqual(['after\n']);
     target.end({ end: 'written' });
     await buffer.flush();
@@ -72,14 +77,16 @@ describe('a line buffer', () => {
     const target = new HeldTarget();
     const buffer = new LineBuffer(target, told, 20);
     buffer.push('one\n');
-    await turn();
+    await gathered();
     for (let i = 0; i < 10; i++) buffer.push('more\n');
     target.end({ end: 'lost' });
+    await gathered();
     target.end({ end: 'lost' });
     expect(buffer.dropped).toBe(11);
     buffer.push('again\n');
-    await turn();
+    await gathered();
     target.end({ end: 'written' });
+    await gathered();
     expect(target.writes.slice(2)).toEqual(['again\n', 'dropped 11\n']);
   });
 
@@ -87,11 +94,11 @@ describe('a line buffer', () => {
     const target = new HeldTarget();
     const buffer = new LineBuffer(target, told);
     buffer.push('one\n');
-    await turn();
+    await gathered();
     buffer.push('two\n');
     target.end({ end: 'gone' });
     buffer.push('three\n');
-    await turn();
+    await gathered();
     await buffer.flush();
     expect(target.writes).toEqual(['one\n']);
     expect(buffer.dropped).toBe(3);
@@ -101,7 +108,7 @@ describe('a line buffer', () => {
     const target = new HeldTarget();
     const buffer = new LineBuffer(target, told);
     buffer.push('one\ntwo\n');
-    await turn();
+    await gathered();
     target.end({ end: 'later', bytes: 5 });
     await expect.poll(() => target.writes).toEqual(['one\ntwo\n', 'wo\n']);
     target.end({ end: 'later', bytes: 1 });
@@ -133,7 +140,7 @@ describe('a descriptor', () => {
     for (let i = 0; i < 50_000; i++) {
       buffer.push(`é line ${i}\n`);
       expected += `é line ${i}\n`;
-      if (i % 5_000 === 0) await turn();
+      if (i % 5_000 === 0) await gathered();
     }
     await buffer.close();
     expect(readFileSync(join(folder, 'log'), 'utf8') === expected).toBe(true);
@@ -178,7 +185,7 @@ describe('a stream', () => {
     const stream = new Writable({ write() {} });
     const log = createLog({ level: 'info', write: stream });
     log.info('waits');
-    await turn();
+    await gathered();
     stream.destroy();
     await log.flush();
     expect(log.dropped()).toBe(1);
