@@ -1,16 +1,5 @@
 import type { Demand, Reservation } from '@nexus/domain';
-import type { Taking } from './bucket.ts';
-import type { OwnerRecord } from './owner-record.ts';
-
-/** What one request took from one owner. */
-export interface HeldPart {
-  readonly owner: string;
-  /** Undefined: nothing was taken, but what it uses will be charged. */
-  readonly record: OwnerRecord | undefined;
-  /** The end of the slice that its holds live in. */
-  endMs: number;
-  readonly takings: readonly Taking[];
-}
+import type { HeldPart } from './held-part.ts';
 
 /** A reservation of the memory limiter: it remembers by itself what it took, and that it has ended. */
 export class HeldRequest implements Reservation {

@@ -12,7 +12,8 @@ import type {
 import * as bucket from './bucket.ts';
 import { denialOf } from './denial.ts';
 import { EndedRequests } from './ended-requests.ts';
-import { type HeldPart, HeldRequest } from './held-request.ts';
+import { cancelPart, type HeldPart, renewPart } from './held-part.ts';
+import { HeldRequest } from './held-request.ts';
 import { dropPast, heldUnits, hold, noSlices, release, sliceEndMs } from './lease-slices.ts';
 import { LARGEST, sizeOf } from './limit-problem.ts';
 import { newRecord, type OwnerRecord, ownState, recordTimeMs, stateOf } from './owner-record.ts';
@@ -236,34 +237,6 @@ export class MemoryLimiter implements Limiter {
   #nowMs(): number {
     return Math.floor(this.#clock());
   }
-}
-
-function cancelPart({ record, takings, endMs }: HeldPart, clockMs: number): void {
-  // A record that is gone was full before it went: all has come back.
-  if (!record || record.gone) return;
-  const nowMs = recordTimeMs(record, clockMs);
-  for (const taking of takings) {
-    if (taking.heldUnits === 0 && !taking.charge) continue;
-    const state = stateOf(record, taking.limit);
-    if (!state) continue;
-    bucket.advance(state, nowMs);
-    bucket.cancel(state, taking, endMs, nowMs);
-    record.touchedMs = nowMs;
-  }
-}
-
-function renewPart(part: HeldPart, clockMs: number, leaseMs: number, sliceMs: number): void {
-  const { record, takings } = part;
-  if (!record || record.gone) return;
-  const nowMs = recordTimeMs(record, clockMs);
-  const newEndMs = sliceEndMs(nowMs, leaseMs, sliceMs);
-  if (part.endMs <= nowMs || newEndMs <= part.endMs) return;
-  for (const taking of takings) {
-    const state = taking.heldUnits > 0 ? stateOf(record, taking.limit) : undefined;
-    if (state) bucket.renew(state, taking, part.endMs, newEndMs, nowMs);
-  }
-  part.endMs = newEndMs;
-  record.touchedMs = nowMs;
 }
 
 /** Whether no owner before this one has the same name: nobody is charged twice for one request. */

@@ -6,6 +6,9 @@ import { LARGEST, sizeOf } from './limit-problem.ts';
  * A bucket with continuous refill. One unit is `periodMs` grains and `amount` grains come back each millisecond, so every
  * number is an integer and nothing is ever divided. Because the grain depends on the period alone, a changed amount or
  * burst leaves the grains that are there what they were.
+ *
+ * Time passes in whole milliseconds. A burst that has no room for one unit and a millisecond's refill (a burst of 1) can't
+ * keep what comes in the last part of a millisecond: `600 a second, burst 1` lets one through every 2 ms, 500 a second.
  */
 export interface RateState {
   readonly kind: 'rate';

@@ -78,7 +78,7 @@ export const someSteps = (maxLength = 30) =>
       { weight: 1, arbitrary: fc.record({ does: fc.constant('renew' as const), which }) },
       { weight: 4, arbitrary: fc.record({ does: fc.constant('wait' as const), ms: someTime }) },
     ),
-    { minLength: 1, maxLength },
+    { minLength: 1, maxLength, size: 'max' },
   );
 
 /** A request that was admitted, and whether anything may still happen to it. */
