@@ -5,7 +5,7 @@ import { GatewayError } from '@nexus/domain';
 import { LearnedOutput, MemoryLimiter } from '@nexus/limits';
 import type { Log } from '@nexus/observe';
 import { CallReader } from '@nexus/tokens';
-import { adminApp, publicApp } from './app.ts';
+import { adminApp, listener } from './app.ts';
 import type { Parts } from './handle.ts';
 import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
@@ -70,7 +70,7 @@ export async function startGateway({ config, principals }: LoadedConfig, log: Lo
   };
   const drain = new Drain(inFlight, timeouts.drainMs);
   const inside = { version: VERSION, limiter, inFlight, drain, nowMs };
-  const server = createServer(publicApp(parts, inside), config.tls);
+  const server = createServer(listener(parts, inside), config.tls);
   server.on('upgrade', (req, socket: Socket, head) => void handleUpgrade(req, socket, head, parts));
   const { port } = await listen(server, config.listenPort, config.listenHost);
   const admin = config.admin ? createServer(adminApp(parts, inside), undefined) : undefined;

@@ -1,8 +1,13 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  STATUS_CODES,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { ERROR_KINDS, type ErrorCode } from '@nexus/domain';
-import type { Express } from 'express';
 
 /** Above nginx's 60 s: the balancer ends an idle connection, never we while it sends. */
 const KEEP_ALIVE_MS = 75_000;
@@ -22,14 +27,17 @@ const SERVER_OPTIONS = {
   shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
 };
 
-/** An HTTP or HTTPS server around an Express app, with every limit that Node leaves open. */
+/** An HTTP or HTTPS server with every bound that Node leaves open. */
 export function createServer(
-  app: Express,
+  listener: RequestListener,
   tls: { readonly certPem: string; readonly keyPem: string } | undefined,
 ): Server {
   const server = tls
-    ? createHttpsServer({ ...SERVER_OPTIONS, cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2' }, app)
-    : createHttpServer(SERVER_OPTIONS, app);
+    ? createHttpsServer(
+        { ...SERVER_OPTIONS, cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2' },
+        listener,
+      )
+    : createHttpServer(SERVER_OPTIONS, listener);
   // Past this many Node drops fields silently, framing and credentials too: none are dropped, `checkFraming` counts them.
   server.maxHeadersCount = 0;
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) =>

@@ -5,10 +5,16 @@ import { GatewayError, type Principal } from '@nexus/domain';
 /** The headers that carry a key, in the order in which they are believed. */
 export const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const;
 
-const BEARER = /^bearer[ \t]+/i;
+/** Whether a lower-case header name is one of them. */
+export function isCredentialHeader(name: string): boolean {
+  return name === 'authorization' || name === 'x-api-key' || name === 'api-key' || name === 'x-goog-api-key';
+}
 
-/** A key is one word: anything else is no key, and can't be a second name for one. */
-const KEY = /^[\x21-\x7e]{1,4096}$/;
+const SCHEME = 'bearer';
+
+/** A key is one word of visible characters: anything else is no key, and can't be a second name for one. */
+const NOT_A_KEY = /[^\x21-\x7e]/;
+const LONGEST_KEY = 4_096;
 
 /** Who a request acts for, and the header that said so: the only credential header that may go on upstream. */
 export interface Identity {
@@ -34,9 +40,15 @@ export function identify(headers: IncomingHttpHeaders, principals: Principals): 
 
 function credentialIn(header: string, value: string | string[] | undefined): string | undefined {
   if (typeof value !== 'string') return undefined;
+  const key = header === 'authorization' ? bearerToken(value) : value.trim();
+  return key === undefined || key === '' || key.length > LONGEST_KEY || NOT_A_KEY.test(key) ? undefined : key;
+}
+
+/** What stands behind `Bearer`, in any case, with any blanks (RFC 9110 §11.1: schemes are case-insensitive). */
+function bearerToken(value: string): string | undefined {
   const trimmed = value.trim();
-  if (header !== 'authorization') return KEY.test(trimmed) ? trimmed : undefined;
-  if (!BEARER.test(trimmed)) return undefined;
-  const key = trimmed.replace(BEARER, '');
-  return KEY.test(key) ? key : undefined;
+  if (trimmed.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined;
+  const rest = trimmed.slice(SCHEME.length);
+  const token = rest.trimStart();
+  return token.length < rest.length ? token : undefined;
 }

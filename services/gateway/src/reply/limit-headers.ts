@@ -2,24 +2,40 @@ import type { BucketView } from '@nexus/domain';
 import type { Dialect } from '../path/exchange.ts';
 import { goDuration } from './go-duration.ts';
 
-type Family = 'requests' | 'tokens' | 'input-tokens' | 'output-tokens';
+const FAMILIES = ['requests', 'tokens', 'input-tokens', 'output-tokens'] as const;
+type Family = (typeof FAMILIES)[number];
 
-function familyOf(view: BucketView): Family | undefined {
-  const { limit } = view;
-  if (limit.kind === 'concurrency') return undefined;
-  if (limit.counts === 'requests') return 'requests';
-  if (limit.counts === 'model_tokens') return 'tokens';
-  return limit.counts === 'input_tokens' ? 'input-tokens' : 'output-tokens';
-}
+const FAMILY_OF = {
+  requests: 'requests',
+  model_tokens: 'tokens',
+  input_tokens: 'input-tokens',
+  output_tokens: 'output-tokens',
+} as const;
 
-/** The bucket of each family that runs out first. */
-function tightest(buckets: readonly BucketView[]): Map<Family, BucketView> {
-  const found = new Map<Family, BucketView>();
+const NAMES = {
+  openai: (family: Family) =>
+    [
+      `x-ratelimit-limit-${family}`,
+      `x-ratelimit-remaining-${family}`,
+      `x-ratelimit-reset-${family}`,
+    ] as const,
+  anthropic: (family: Family) =>
+    [
+      `anthropic-ratelimit-${family}-limit`,
+      `anthropic-ratelimit-${family}-remaining`,
+      `anthropic-ratelimit-${family}-reset`,
+    ] as const,
+};
+const namesOf = (dialect: Dialect) => FAMILIES.map((family) => ({ family, names: NAMES[dialect](family) }));
+const HEADERS = { openai: namesOf('openai'), anthropic: namesOf('anthropic') };
+
+/** The bucket of a family that runs out first. */
+function tightest(buckets: readonly BucketView[], family: Family): BucketView | undefined {
+  let found: BucketView | undefined;
   for (const view of buckets) {
-    const family = familyOf(view);
-    if (family === undefined) continue;
-    const before = found.get(family);
-    if (before === undefined || view.available < before.available) found.set(family, view);
+    const { limit } = view;
+    if (limit.kind === 'concurrency' || FAMILY_OF[limit.counts] !== family) continue;
+    if (found === undefined || view.available < found.available) found = view;
   }
   return found;
 }
@@ -30,16 +46,13 @@ function tightest(buckets: readonly BucketView[]): Map<Family, BucketView> {
  */
 export function limitHeaders(buckets: readonly BucketView[], dialect: Dialect, nowMs: number): string[] {
   const out: string[] = [];
-  for (const [family, view] of tightest(buckets)) {
-    const left = String(Math.max(0, view.available));
-    if (dialect === 'anthropic') {
-      const name = `anthropic-ratelimit-${family}`;
-      const fullAt = new Date(nowMs + view.untilFullMs).toISOString();
-      out.push(`${name}-limit`, String(view.size), `${name}-remaining`, left, `${name}-reset`, fullAt);
-    } else {
-      out.push(`x-ratelimit-limit-${family}`, String(view.size), `x-ratelimit-remaining-${family}`, left);
-      out.push(`x-ratelimit-reset-${family}`, goDuration(view.untilFullMs));
-    }
+  for (const { family, names } of HEADERS[dialect]) {
+    const view = tightest(buckets, family);
+    if (view === undefined) continue;
+    const { size, available, untilFullMs } = view;
+    const reset =
+      dialect === 'anthropic' ? new Date(nowMs + untilFullMs).toISOString() : goDuration(untilFullMs);
+    out.push(names[0], String(size), names[1], String(Math.max(0, available)), names[2], reset);
   }
   return out;
 }
@@ -47,7 +60,6 @@ export function limitHeaders(buckets: readonly BucketView[], dialect: Dialect, n
 const LIMIT_HEADER = /^(?:x-ratelimit|anthropic-ratelimit)-/;
 
 /** Whether an upstream's header tells of a family that `ours` tells of too: ours is the tighter truth for this key. */
-export function overruledBy(ours: readonly string[]): (lowerName: string) => boolean {
-  if (ours.length === 0) return () => false;
-  return (name) => LIMIT_HEADER.test(name) && ours.includes(name);
+export function isOverruled(lowerName: string, ours: readonly string[]): boolean {
+  return LIMIT_HEADER.test(lowerName) && ours.includes(lowerName);
 }

@@ -1,11 +1,19 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
 import type { Exchange } from '../path/exchange.ts';
-import { limitHeaders, overruledBy } from '../reply/limit-headers.ts';
+import { isOverruled, limitHeaders } from '../reply/limit-headers.ts';
 import { headersAnswered } from './headers.ts';
 
 /** A reason phrase is for people; one that isn't plain text is left out (RFC 9112 §4: clients ignore it). */
 export function plainReason(reason: string | undefined): string {
   return reason === undefined || /[^\t\x20-\x7e]/.test(reason) ? '' : reason;
+}
+
+const X = 'x'.charCodeAt(0);
+const A = 'a'.charCodeAt(0);
+
+/** Statuses after which trying again can help: on any other, `x-should-retry: true` would make every SDK repeat a mistake. */
+function mayBeRetried(status: number): boolean {
+  return status >= 500 || status === 408 || status === 409 || status === 429;
 }
 
 /** A status that an answer can have: three digits, final (RFC 9110 §15). */
@@ -25,16 +33,16 @@ export function answerHeaders(
   nowMs: number,
   options: { readonly altered: boolean },
 ): OutgoingHttpHeader[] {
-  const decision = exchange.decision;
-  const limits = decision ? limitHeaders(decision.buckets, exchange.dialect, nowMs) : [];
-  const overruled = overruledBy(limits);
-  const { clientNamedIt } = exchange;
+  const { decision, dialect, clientNamedIt } = exchange;
+  const limits = decision ? limitHeaders(decision.buckets, dialect, nowMs) : [];
   const without = (name: string) =>
-    (options.altered && name === 'content-length') ||
-    (clientNamedIt && (name === 'x-request-id' || name === 'request-id')) ||
-    name.startsWith('x-nexus-') ||
-    (name === 'x-should-retry' && status < 500 && status !== 429 && status !== 408 && status !== 409) ||
-    overruled(name);
+    name.charCodeAt(0) === X || name.charCodeAt(0) === A || name === 'request-id' || name === 'content-length'
+      ? (options.altered && name === 'content-length') ||
+        (clientNamedIt && (name === 'x-request-id' || name === 'request-id')) ||
+        name.startsWith('x-nexus-') ||
+        (name === 'x-should-retry' && !mayBeRetried(status)) ||
+        isOverruled(name, limits)
+      : false;
   const out = headersAnswered(headers, without);
   const upstreamsOwn = clientNamedIt ? undefined : (headers['x-request-id'] ?? headers['request-id']);
   const requestId = upstreamsOwn ?? exchange.requestId;

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
-import { CREDENTIAL_HEADERS, type Identity } from '../path/identify.ts';
+import { CREDENTIAL_HEADERS, type Identity, isCredentialHeader } from '../path/identify.ts';
 
 /** Fields between two hops alone (RFC 9110 §7.6.1), with their forebears. */
 const HOP_BY_HOP = [
@@ -32,10 +32,37 @@ const CLIENT_PRIVATE = [
 /** Nexus sets these anew. */
 const SET_ANEW = ['host', 'content-length'];
 
-const NOT_SENT_UPSTREAM = new Set([...HOP_BY_HOP, ...CLIENT_PRIVATE, ...SET_ANEW, ...CREDENTIAL_HEADERS]);
+const NOT_SENT_UPSTREAM = new Set<string>([
+  ...HOP_BY_HOP,
+  ...CLIENT_PRIVATE,
+  ...SET_ANEW,
+  ...CREDENTIAL_HEADERS,
+]);
 
 /** Never answered to the client: hop-by-hop, and the offer to call the upstream by another way (RFC 7838), past Nexus. */
 const NOT_ANSWERED = new Set([...HOP_BY_HOP, 'alt-svc']);
+
+/** What becomes of a header field on its way upstream. */
+type Fate = 'pass' | 'drop' | 'credential' | 'coding';
+
+const fates = new Map<string, Fate>();
+const MOST_FATES_KEPT = 1_024;
+
+/** The fate of a field by its name as the client spelled it: clients repeat themselves, so most names are looked up once. */
+function fateOf(name: string): Fate {
+  const known = fates.get(name);
+  if (known !== undefined) return known;
+  const fate = findFate(name.toLowerCase());
+  if (fates.size < MOST_FATES_KEPT) fates.set(name, fate);
+  return fate;
+}
+
+function findFate(lower: string): Fate {
+  if (isCredentialHeader(lower)) return 'credential';
+  if (NOT_SENT_UPSTREAM.has(lower) || lower.startsWith('x-nexus-') || lower.startsWith('x-forwarded-'))
+    return 'drop';
+  return lower === 'accept-encoding' ? 'coding' : 'pass';
+}
 
 /** What `Connection` may not name away: the fields that say whose request it is and what its body is. */
 const KEPT_IN_SPITE_OF_CONNECTION =
@@ -45,7 +72,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** The fields that a `Connection` header names, in lower case. */
 function namedByConnection(connection: string | undefined): ReadonlySet<string> {
-  if (connection === undefined || /^(?:keep-alive|close)$/i.test(connection)) return NONE;
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return NONE;
   const names = connection.split(',').map((name) => name.trim().toLowerCase());
   return new Set(names.filter((name) => !KEPT_IN_SPITE_OF_CONNECTION.test(name)));
 }
@@ -73,12 +100,12 @@ export function headersUpstream(
     const name = rawHeaders[i];
     const value = rawHeaders[i + 1];
     if (name === undefined || value === undefined) continue;
-    const lower = name.toLowerCase();
-    if (lower === identity.header) out.push(name, credentialUpstream(identity, headers));
-    else if (NOT_SENT_UPSTREAM.has(lower) || dropped.has(lower)) continue;
-    else if (lower.startsWith('x-nexus-') || lower.startsWith('x-forwarded-')) continue;
-    else if (options.metered && lower === 'accept-encoding') continue;
-    else out.push(name, value);
+    const fate = fateOf(name);
+    if (fate === 'drop' || (fate === 'coding' && options.metered)) continue;
+    if (fate === 'credential') {
+      if (name.length === identity.header.length && name.toLowerCase() === identity.header)
+        out.push(name, credentialUpstream(identity, headers));
+    } else if (dropped.size === 0 || !dropped.has(name.toLowerCase())) out.push(name, value);
   }
   // A metered answer is read on its way: an encoded one would have to be decoded first.
   if (options.metered) out.push('accept-encoding', 'identity');

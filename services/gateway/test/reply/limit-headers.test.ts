@@ -1,6 +1,6 @@
 import type { BucketView } from '@nexus/domain';
 import { describe, expect, it } from 'vitest';
-import { limitHeaders, overruledBy } from '../../src/reply/limit-headers.ts';
+import { isOverruled, limitHeaders } from '../../src/reply/limit-headers.ts';
 
 function view(
   owner: string,
@@ -62,9 +62,9 @@ describe('the limit headers', () => {
   });
 
   it("take the place of the upstream's own of the same name, and of no other", () => {
-    const overruled = overruledBy(limitHeaders([view('key:a', 'requests', 10, 3)], 'openai', 0));
-    expect(overruled('x-ratelimit-limit-requests')).toBe(true);
-    expect(overruled('x-ratelimit-limit-tokens')).toBe(false);
-    expect(overruled('x-request-id')).toBe(false);
+    const ours = limitHeaders([view('key:a', 'requests', 10, 3)], 'openai', 0);
+    expect(isOverruled('x-ratelimit-limit-requests', ours)).toBe(true);
+    expect(isOverruled('x-ratelimit-limit-tokens', ours)).toBe(false);
+    expect(isOverruled('x-request-id', ours)).toBe(false);
   });
 });
