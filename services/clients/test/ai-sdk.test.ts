@@ -1,0 +1,14 @@
+import { afterAll, beforeAll } from 'vitest';
+import { describeClient } from './behaviours.ts';
+import { aiSdk, aiSdkResponses } from './node-sdks/ai-sdk.ts';
+import { type RunningGateway, startGateway } from './running-gateway.ts';
+
+const clients = [aiSdk, aiSdkResponses];
+let gateway: RunningGateway;
+
+beforeAll(async () => {
+  gateway = await startGateway(clients.map(({ name }) => name));
+});
+afterAll(() => gateway?.close());
+
+for (const client of clients) describeClient(client, () => gateway);

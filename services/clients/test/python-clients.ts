@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface, type Interface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type Call, type Client, type Outcome, parseOutcome } from './client.ts';
+import { type PythonEnvironment, pythonOf, pythonVariables, whyNoPython } from './python-environment.ts';
+
+/** A Python process that makes one call after the other: its imports take longer than all of them. */
+class Driver {
+  readonly #environment: PythonEnvironment;
+  readonly #script: string;
+  #running: { readonly process: ChildProcess; readonly lines: Interface; stderr: string } | undefined;
+
+  constructor(environment: PythonEnvironment, script: string) {
+    this.#environment = environment;
+    this.#script = fileURLToPath(new URL(`python/${script}`, import.meta.url));
+  }
+
+  async run(operation: string, call: Call, more: object = {}): Promise<Outcome> {
+    const running = this.#started();
+    const ended = once(running.process, 'exit').then(() => undefined);
+    const answered = once(running.lines, 'line');
+    running.process.stdin?.write(`${JSON.stringify({ operation, ...call, ...more })}\n`);
+    const answer: unknown[] | undefined = await Promise.race([answered, ended]);
+    const line = answer?.[0];
+    if (typeof line !== 'string') throw new Error(`Python ended: ${running.stderr}`);
+    return parseOutcome(line);
+  }
+
+  async close(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined || running.process.exitCode !== null) return;
+    running.process.stdin?.end();
+    running.process.kill('SIGKILL');
+    await once(running.process, 'exit');
+  }
+
+  #started() {
+    if (this.#running) return this.#running;
+    const child = spawn(pythonOf(this.#environment), [this.#script], { env: pythonVariables() });
+    const running = { process: child, lines: createInterface({ input: child.stdout }), stderr: '' };
+    child.stderr.on('data', (chunk: Buffer) => {
+      running.stderr += chunk.toString();
+    });
+    this.#running = running;
+    return running;
+  }
+}
+
+function uploads(driver: Driver): NonNullable<Client['uploads']> {
+  return {
+    'files.create': (call, path) => driver.run('upload', call, { path }),
+    'audio.transcriptions': (call, path) => driver.run('transcribe', call, { path }),
+  };
+}
+
+const old = new Driver('openai-0.28.1', 'openai_0_28.py');
+const latest = new Driver('openai-latest', 'openai_latest.py');
+
+/** openai-python 0.28.1. It never tries again on a 429. */
+export const python028: Client = {
+  name: 'openai-python 0.28.1',
+  api: 'chat',
+  retrying: 'never',
+  asksUsage: 'if told',
+  missing: whyNoPython('openai-0.28.1'),
+  ask: (call) => old.run('ask', call),
+  stream: (call) => old.run('stream', call),
+  embed: {
+    formats: ['default', 'float', 'base64'],
+    run: (call, format) => old.run('embed', call, { format }),
+  },
+  uploads: uploads(old),
+  close: () => old.close(),
+};
+
+/** openai-python of today. */
+export const pythonLatest: Client = {
+  name: 'openai-python 3.54.0',
+  api: 'chat',
+  retrying: 'as told',
+  asksUsage: 'if told',
+  missing: whyNoPython('openai-latest'),
+  ask: (call) => latest.run('ask', call),
+  stream: (call) => latest.run('stream', call),
+  embed: {
+    formats: ['default', 'float', 'base64'],
+    run: (call, format) => latest.run('embed', call, { format }),
+  },
+  uploads: uploads(latest),
+  close: () => latest.close(),
+};
+
+/** The same on responses. */
+export const pythonLatestResponses: Client = {
+  name: 'openai-python 3.54.0, responses',
+  api: 'responses',
+  retrying: 'as told',
+  asksUsage: 'no such thing',
+  missing: whyNoPython('openai-latest'),
+  ask: (call) => latest.run('ask_responses', call),
+  stream: (call) => latest.run('stream_responses', call),
+  close: () => latest.close(),
+};
