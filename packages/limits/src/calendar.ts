@@ -9,7 +9,7 @@ const MAX_REMEMBERED = 64;
  * Windows of the calendar are integers, so that a bucket can compare them: a day is its number since 1970-01-01, a month
  * its number since January of the year 0, both as the wall calendar of a time zone shows them.
  */
-export type CalendarPeriod = 'day' | 'month';
+type CalendarPeriod = 'day' | 'month';
 
 /** The window that an instant lies in. */
 interface CurrentWindow {

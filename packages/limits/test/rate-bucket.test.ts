@@ -135,7 +135,7 @@ describe('a rate bucket', () => {
   });
 
   it('gives concurrent charges back in whichever order they are cancelled', () => {
-    const limit = rate('requests', 1, MINUTE_MS, 10);
+    const state = fullRate(rate('requests', 1, MINUTE_MS, 10), 0);
     for (const order of [
       [0, 1, 2],
       [2, 1, 0],
@@ -144,7 +144,7 @@ describe('a rate bucket', () => {
       [0, 2, 1],
       [2, 0, 1],
     ]) {
-      const state = fullRate(limit, 0);
+      advanceRate(state, 0);
       const charges = [chargeRate(state, 1), chargeRate(state, 1), chargeRate(state, 1)];
       for (const index of order) {
         const charge = charges[index];
