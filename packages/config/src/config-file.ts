@@ -3,7 +3,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Finding, ProblemList } from './problems.ts';
 
 /** 10,000 keys of 100 characters. A larger file is a mistake, and would only take long to be refused. */
-export const LARGEST_FILE_BYTES = 1_048_576;
+const LARGEST_FILE_BYTES = 1_048_576;
 
 /** The path as the user would name it: relative below the working directory, else absolute. */
 export function shownPath(path: string, cwd: string): string {

@@ -98,7 +98,7 @@ const size: Format = {
 };
 
 /** A host name (RFC 1123 §2.1) or an address. */
-export function isHost(host: string): boolean {
+function isHost(host: string): boolean {
   if (isIP(host) !== 0) return true;
   // Digits and dots alone are an address that went wrong.
   if (host.length > 253 || /^[\d.]+$/.test(host)) return false;

@@ -50,7 +50,7 @@ function scalar<T>(
 }
 
 /** Every scalar setting, in the order of the documentation. */
-export const SCALAR_SETTINGS: Settings<ScalarValues> = {
+const SCALAR_SETTINGS: Settings<ScalarValues> = {
   listen_port: scalar(
     'listen_port',
     'nexus-port',

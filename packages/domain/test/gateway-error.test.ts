@@ -10,7 +10,10 @@ function documented(): Map<string, string[]> {
   const rows = table.split('\n').filter((line) => line.startsWith('| `'));
   return new Map(
     rows.map((row) => {
-      const cells = row.split('|').slice(1, -1).map((cell) => cell.trim().replace(/^`(.*)`$/, '$1'));
+      const cells = row
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim().replace(/^`(.*)`$/, '$1'));
       return [cells[0] ?? '', cells];
     }),
   );
@@ -24,7 +27,13 @@ describe('the table of errors', () => {
   it.each(Object.keys(ERROR_KINDS).filter(isCode))('tells the same of %s in code and docs', (code) => {
     const error = new GatewayError(code);
     const shouldRetry = error.shouldRetry === undefined ? '' : String(error.shouldRetry);
-    expect(documented().get(code)).toEqual([code, String(error.status), error.type, shouldRetry, error.message]);
+    expect(documented().get(code)).toEqual([
+      code,
+      String(error.status),
+      error.type,
+      shouldRetry,
+      error.message,
+    ]);
   });
 
   it('never uses a status that makes an SDK loop, or that no SDK takes for a limit', () => {

@@ -170,7 +170,8 @@ export class LineBuffer {
     if (result.end === 'written') this.#tellDrops();
     const next = this.#batches[0];
     // What is left of a full house goes at once, and so does what somebody waits for.
-    if (next === undefined || next.text.length >= WRITE_SIZE || this.#idleWaiters.length > 0) this.#writeNext();
+    if (next === undefined || next.text.length >= WRITE_SIZE || this.#idleWaiters.length > 0)
+      this.#writeNext();
     else this.#schedule();
   }
 

@@ -88,10 +88,10 @@ export class PromptTally {
 }
 
 /** Of media that nothing else is known about: about a kilobyte of base64 to 20 tokens, an image of 50 KB to some 1,000. */
-export const DATA_CHARS_PER_TOKEN = 64;
+const DATA_CHARS_PER_TOKEN = 64;
 
 /** A `data:` URL (RFC 2397) holds bytes, not text: it is never counted as text. */
-export function isDataUrl(text: string): boolean {
+function isDataUrl(text: string): boolean {
   return text.startsWith('data:') && /^data:[\w.+/-]{0,100}(?:;[^,]{0,200})?,/i.test(text.slice(0, 400));
 }
 

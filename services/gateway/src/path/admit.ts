@@ -37,7 +37,7 @@ export interface AdmitParts {
 }
 
 /** Everyone that a request is charged to: the gateway, its model, its key. */
-export function ownersOf(exchange: Exchange, config: Config): readonly OwnerLimits[] {
+function ownersOf(exchange: Exchange, config: Config): readonly OwnerLimits[] {
   const owners: OwnerLimits[] = [];
   if (exchange.identity) owners.push(exchange.identity.principal.limits);
   const model = exchange.reading?.model;

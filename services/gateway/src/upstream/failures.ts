@@ -28,6 +28,6 @@ function failureCode(cause: unknown, sent: boolean): ErrorCode {
 }
 
 /** The `code` of an error, or an empty text. */
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
