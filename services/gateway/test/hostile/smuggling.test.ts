@@ -61,7 +61,6 @@ const AMBIGUOUS: readonly (readonly [string, (path: string) => string])[] = [
   ['a negative chunk size', post([TE], `-25\r\n${BODY}\r\n0\r\n\r\n`)],
   ['a chunk size that overflows', post([TE], `fffffffffffffffff\r\n${BODY}\r\n0\r\n\r\n`)],
   ['no chunk size', post([TE], `\r\n${BODY}\r\n0\r\n\r\n`)],
-  ['a chunk that is longer than it says', post([TE], `3\r\n${BODY}\r\n0\r\n\r\n`)],
   ['a chunk size with a bare LF', post([TE], `25\n${BODY}\r\n0\r\n\r\n`)],
   ['a space in a chunk size', post([TE], `25 \r\n${BODY}\r\n0\r\n\r\n`)],
   ['a flood of chunk extensions', post([TE], `25;${'a'.repeat(40_000)}\r\n${BODY}\r\n0\r\n\r\n`)],
@@ -78,7 +77,6 @@ const AMBIGUOUS: readonly (readonly [string, (path: string) => string])[] = [
   ['HTTP/1.2', post([CL], BODY, '1.2')],
   ['HTTP/1.10', post([CL], BODY, '1.10')],
   ['no Host', (path) => `POST ${path} HTTP/1.1\r\nAuthorization: Bearer k\r\n${CL}\r\n\r\n${BODY}`],
-  ['two spaces in the request line', (path) => post([CL], BODY)(path).replace('POST ', 'POST  ')],
   ['a method in lower case', (path) => post([CL], BODY)(path).replace('POST', 'post')],
   ['an unknown method', (path) => post([CL], BODY)(path).replace('POST', 'SMUGGLE')],
 ];
@@ -86,21 +84,61 @@ const AMBIGUOUS: readonly (readonly [string, (path: string) => string])[] = [
 describe('A request whose framing is ambiguous', () => {
   it.each(AMBIGUOUS)('is refused, reaches nobody, and ends its connection: %s', async (_name, make) => {
     const running = await startWithSimulator(ADMIN);
+    // With connections to the upstream already open, nothing is late enough to be caught by chance.
+    await (await running.chat()).text();
+    await (await fetch(`${running.url}/v1/models`, { headers: { authorization: 'Bearer k' } })).text();
     for (const path of ['/v1/chat/completions', '/v1/files']) {
       const { text, end } = await rawRequest(running.port, `${make(path)}${SMUGGLED}`, { withinMs: 1_000 });
       expect(end).not.toBe('still open');
-      expect(running.simulator.hits()).toBe(0);
       expect(text).toMatch(/^HTTP\/1\.1 (?:400|413|431) /);
-      expect(text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+      expect(text.match(/^HTTP\/1\.1 \d/gm)).toHaveLength(1);
       expect(text.toLowerCase()).toContain('connection: close');
       expect(text.toLowerCase()).toContain('x-nexus-source: nexus');
-      const error = errorIn(text.slice(text.indexOf('\r\n\r\n') + 4).replace(/^[0-9a-f]+\r\n|\r\n0\r\n\r\n$/g, ''));
+      const error = errorIn(text.slice(text.indexOf('\r\n\r\n') + 4));
       expect(error).toMatchObject({ type: 'invalid_request_error', param: null });
       expect(error.code).toMatch(/^(?:bad_framing|headers_too_large|invalid_body)$/);
       await nothingOpen(running);
     }
-    expect(running.simulator.hits()).toBe(0);
+    expect(running.simulator.requests.slice(2).map((request) => request.path)).toEqual([]);
+    expect(running.logText()).not.toContain('/smuggled');
     expect(await lives(running)).toBe(true);
+  });
+
+  it('in the middle of an unread body breaks off upstream: it is never whole there', async () => {
+    for (const body of [`3\r\n${BODY}\r\n0\r\n\r\n`, `25\r\n${BODY}\r\nzz\r\n`, `25\r\n${BODY}0\r\n\r\n`]) {
+      const running = await startWithSimulator(ADMIN);
+      const { text, end } = await rawRequest(running.port, `${post([TE], body)('/v1/files')}${SMUGGLED}`);
+      expect(end).not.toBe('still open');
+      expect(text).not.toMatch(/^HTTP\/1\.1 2/);
+      await nothingOpen(running);
+      for (const request of running.simulator.requests) {
+        expect(request.path).toBe('/v1/files');
+        await until(() => request.aborted === true);
+      }
+    }
+  });
+
+  it('is refused in words also on a connection that has had answers before', async () => {
+    const running = await startWithSimulator(ADMIN);
+    for (const [bytes, status] of [
+      [post([CL, TE], CHUNKED)('/v1/files'), 400],
+      [post([`X-Large: ${'x'.repeat(17 * 1024)}`, CL], BODY)('/v1/files'), 431],
+      [post(['X-A: a\0b', CL], BODY)('/v1/files'), 400],
+    ] as const) {
+      const socket = connect(running.port, '127.0.0.1');
+      let text = '';
+      socket.on('error', () => {});
+      socket.on('data', (chunk) => {
+        text += chunk.toString();
+      });
+      socket.write('GET /health HTTP/1.1\r\nHost: a\r\n\r\n');
+      await until(() => text.includes('"uptime_seconds"'));
+      text = '';
+      socket.write(bytes, 'latin1');
+      await until(() => socket.destroyed || socket.readableEnded);
+      expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      errorIn(text.slice(text.indexOf('\r\n\r\n') + 4));
+    }
   });
 
   it.each([
