@@ -58,6 +58,8 @@ export interface Call {
 export type Retrying =
   /** Never tries again by itself. */
   | 'never'
+  /** Waits as told and tries again if the program asks for it. */
+  | 'if asked'
   /** Waits as told and tries again, unless `x-should-retry: false` says not to. */
   | 'as told'
   /** Waits as told and tries again, whatever `x-should-retry` says. */
@@ -71,6 +73,8 @@ export interface Client {
   readonly retrying: Retrying;
   /** Whether its streams ask for the usage chunk: if the program says so, or always. */
   readonly asksUsage: 'if told' | 'always' | 'no such thing';
+  /** False if its answers don't show the request id; its errors always do. */
+  readonly showsRequestId?: boolean;
   /** Why it can't run on this machine; its tests are skipped then. */
   readonly missing?: string | undefined;
   ask(call: Call): Promise<Outcome>;

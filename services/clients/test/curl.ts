@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { readSse } from '@nexus/testkit';
 import { z } from 'zod';
 import { type Call, type Client, type Collected, collect, type Failure, plainFailure } from './client.ts';
-import { ChatAnswer, ChatChunk, EMBEDDING_MODEL, MODEL } from './node-sdks/shapes.ts';
+import { bytesOf, ChatAnswer, ChatChunk, EMBEDDING_MODEL, MODEL } from './node-sdks/shapes.ts';
 
 /** An answer of curl's: the head of the last one, should it have tried more than once. */
 interface Answer {
@@ -26,9 +26,10 @@ class CurlError extends Error {
 
 async function curl(call: Call, path: string, args: readonly string[]): Promise<Answer> {
   const headers = Object.entries(call.headers ?? {}).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-  const all = ['-sS', '-N', '--noproxy', '*', '-H', `Authorization: Bearer ${call.key}`, ...headers];
-  // Heads go to standard error, line by line, and bodies to standard output.
-  all.push('--retry', String(call.maxRetries ?? 1), '-D', '/dev/stderr', ...args, `${call.url}/v1${path}`);
+  // With -v the heads go to standard error, line by line behind `< `, and the bodies to standard output.
+  const all = ['-sS', '-v', '-N', '--noproxy', '*', '-H', `Authorization: Bearer ${call.key}`, ...headers];
+  if (call.maxRetries) all.push('--retry', String(call.maxRetries));
+  all.push(...args, `${call.url}/v1${path}`);
   const child = spawn('curl', all, { stdio: ['ignore', 'pipe', 'pipe'] });
   const exit = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
@@ -39,11 +40,11 @@ async function curl(call: Call, path: string, args: readonly string[]): Promise<
     let status = 0;
     let headers: Record<string, string> = {};
     createInterface({ input: child.stderr }).on('line', (line) => {
-      const start = /^HTTP\/1\.1 (\d{3})/.exec(line);
-      const field = /^([\w-]+): (.*?)\r?$/.exec(line);
+      const start = /^< HTTP\/1\.1 (\d{3})/.exec(line);
+      const field = /^< ([\w-]+): (.*?)\r?$/.exec(line);
       if (start) [status, headers] = [Number(start[1]), {}];
       else if (field?.[1] !== undefined) headers[field[1].toLowerCase()] = field[2] ?? '';
-      else if (/^\r?$/.test(line) && (status < 400 || call.maxRetries === 0)) resolve({ status, headers });
+      else if (/^< \r?$/.test(line) && (status < 400 || !call.maxRetries)) resolve({ status, headers });
       else errors.push(line);
     });
     exit.then(
@@ -56,7 +57,7 @@ async function curl(call: Call, path: string, args: readonly string[]): Promise<
 
 /** The body of an answer that is over. */
 async function whole({ status, headers, body, exit }: Answer): Promise<unknown> {
-  const bytes = Buffer.concat(await Array.fromAsync(body));
+  const bytes = await bytesOf(body);
   await checkExit(exit);
   // Of several answers, the bodies follow each other.
   const text = bytes.toString();
@@ -123,7 +124,7 @@ const upload = (path: string, fields: readonly string[]) => (call: Call, file: s
 export const curlClient: Client = {
   name: 'curl',
   api: 'chat',
-  retrying: 'regardless',
+  retrying: 'if asked',
   asksUsage: 'if told',
   ask: (call) =>
     collect(async (into) => {

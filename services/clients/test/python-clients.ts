@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { type Call, type Client, type Outcome, parseOutcome } from './client.ts';
 import { type PythonEnvironment, pythonOf, pythonVariables, whyNoPython } from './python-environment.ts';
 
+/** Longer than any call takes, and shorter than a test may. */
+const PATIENCE_MS = 8_000;
+
 /** A Python process that makes one call after the other: its imports take longer than all of them. */
 class Driver {
   readonly #environment: PythonEnvironment;
@@ -21,18 +24,23 @@ class Driver {
     const ended = once(running.process, 'exit').then(() => undefined);
     const answered = once(running.lines, 'line');
     running.process.stdin?.write(`${JSON.stringify({ operation, ...call, ...more })}\n`);
+    // A process that hangs in a call would fail all later ones too.
+    const patience = setTimeout(() => running.process.kill('SIGKILL'), PATIENCE_MS);
     const answer: unknown[] | undefined = await Promise.race([answered, ended]);
+    clearTimeout(patience);
     const line = answer?.[0];
-    if (typeof line !== 'string') throw new Error(`Python ended: ${running.stderr}`);
-    return parseOutcome(line);
+    if (typeof line === 'string') return parseOutcome(line);
+    this.#running = undefined;
+    throw new Error(`Python did not answer. ${running.stderr}`);
   }
 
   async close(): Promise<void> {
     const running = this.#running;
-    if (running === undefined || running.process.exitCode !== null) return;
-    running.process.stdin?.end();
+    this.#running = undefined;
+    if (running === undefined) return;
+    const ended = once(running.process, 'exit');
     running.process.kill('SIGKILL');
-    await once(running.process, 'exit');
+    await ended;
   }
 
   #started() {
@@ -57,17 +65,18 @@ function uploads(driver: Driver): NonNullable<Client['uploads']> {
 const old = new Driver('openai-0.28.1', 'openai_0_28.py');
 const latest = new Driver('openai-latest', 'openai_latest.py');
 
-/** openai-python 0.28.1. It never tries again on a 429. */
+/** openai-python 0.28.1. It never tries again on a 429. Left to itself it wants NumPy to read an embedding. */
 export const python028: Client = {
   name: 'openai-python 0.28.1',
   api: 'chat',
   retrying: 'never',
   asksUsage: 'if told',
+  showsRequestId: false,
   missing: whyNoPython('openai-0.28.1'),
   ask: (call) => old.run('ask', call),
   stream: (call) => old.run('stream', call),
   embed: {
-    formats: ['default', 'float', 'base64'],
+    formats: ['float', 'base64'],
     run: (call, format) => old.run('embed', call, { format }),
   },
   uploads: uploads(old),

@@ -3,7 +3,7 @@ import { readSse } from '@nexus/testkit';
 import { Configuration, OpenAIApi } from 'openai-3';
 import { z } from 'zod';
 import { type Call, type Client, collect, type Failure, headersOf, plainFailure } from '../client.ts';
-import { ChatAnswer, ChatChunk, EMBEDDING_MODEL, MODEL } from './shapes.ts';
+import { bytesOf, ChatAnswer, ChatChunk, EMBEDDING_MODEL, MODEL } from './shapes.ts';
 
 function api(call: Call): OpenAIApi {
   const configuration = new Configuration({
@@ -48,7 +48,7 @@ async function whole(error: unknown): Promise<unknown> {
     .safeParse(error);
   const data = parsed.data?.response.data;
   if (!parsed.success || !isBytes(data)) return error;
-  const body = Buffer.concat(await Array.fromAsync(data)).toString();
+  const body = (await bytesOf(data)).toString();
   return { ...parsed.data, response: { ...parsed.data.response, data: JSON.parse(body) } };
 }
 

@@ -44,3 +44,10 @@ export function events(value: unknown): AsyncIterable<unknown> {
   if (!isIterable(value)) throw new Error('The SDK gave no stream.');
   return value;
 }
+
+/** All bytes of a stream. */
+export async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
