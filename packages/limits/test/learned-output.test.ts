@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LearnedOutput } from '../src/index.ts';
 
@@ -32,6 +33,22 @@ describe('the learned output', () => {
     const learned = new LearnedOutput();
     for (let tokens = 1; tokens <= 120; tokens += 1) learned.learn('key', 'm', tokens);
     expect(learned.expect('key', 'm')).toBe(118);
+  });
+
+  it('is the nearest rank of the sorted answers, the seed in place of the first five that are missing', () => {
+    const some = fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 45 });
+    fc.assert(
+      fc.property(some, fc.integer({ min: 0, max: 30 }), (answers, seedTokens) => {
+        const learned = new LearnedOutput({ seedTokens });
+        answers.forEach((tokens, index) => {
+          learned.learn('key', 'm', tokens);
+          const sample = answers.slice(Math.max(0, index - 19), index + 1);
+          while (sample.length < 5) sample.push(seedTokens);
+          sample.sort((one, other) => one - other);
+          expect(learned.expect('key', 'm')).toBe(sample[Math.ceil(sample.length * 0.9) - 1]);
+        });
+      }),
+    );
   });
 
   it('forgets the pair used longest ago when it knows too many', () => {
