@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { chunkingServer, rawRequest, receiveRequest, until } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
 import { requestLines, startInFrontOf, startWithSimulator } from '../running-gateway.ts';
@@ -87,7 +87,9 @@ describe('A client that leaves', () => {
 
   it('and stops reading is drained too, without its answer being kept', async () => {
     const running = await startWithSimulator(`${LIMITS}\non_disconnect: drain`);
-    const call = rawChat({ stream: true, stream_options: { include_usage: true } }, ['x-simulate-tokens: 40000']);
+    const call = rawChat({ stream: true, stream_options: { include_usage: true } }, [
+      'x-simulate-tokens: 40000',
+    ]);
     const socket = connect(running.port, '127.0.0.1');
     socket.on('error', () => {});
     socket.write(call);
@@ -173,8 +175,16 @@ describe('A client that leaves', () => {
   });
 
   it('by the hundred, at any moment, leaves nothing open', async () => {
-    const running = await startWithSimulator(`${ADMIN}limits: { concurrent_requests: 500 }`, { latencyMs: 5, tokensPerSecond: 2_000 });
-    const calls = [rawChat(), rawChat({ stream: true }), rawGet('/v1/models'), rawPost('/v1/moderations', '{"input":"x"}')];
+    const running = await startWithSimulator(`${ADMIN}limits: { concurrent_requests: 500 }`, {
+      latencyMs: 5,
+      tokensPerSecond: 2_000,
+    });
+    const calls = [
+      rawChat(),
+      rawChat({ stream: true }),
+      rawGet('/v1/models'),
+      rawPost('/v1/moderations', '{"input":"x"}'),
+    ];
     await Promise.all(
       Array.from({ length: 200 }, (_, i) =>
         rawRequest(running.port, calls[i % calls.length] ?? '', { withinMs: 1 + ((i * 7) % 60) }),

@@ -32,36 +32,37 @@ function bodyOf(text: string): string {
 }
 
 describe('An upstream that answers something that is no HTTP', () => {
-  it.each(FAULTS.flatMap(([fault, outcome]) => CALLS.map(([name, bytes]) => [fault, name, outcome, bytes] as const)))(
-    'ends nothing but its own request: %s, %s',
-    async (fault, _name, outcome, bytes) => {
-      const running = await startWithSimulator(LIMITS);
-      running.simulator.faults.next(fault);
-      const { text, end } = await rawRequest(running.port, bytes, { withinMs: 1_500 });
-      const status = Number(text.slice(9, 12));
-      expect(end).toBe('closed');
-      if (outcome === 'broken' && (text === '' || status === 200)) expect(text).not.toMatch(/0\r\n\r\n$/);
-      else {
-        expect([502, ...(outcome === 502 ? [] : [200])]).toContain(status);
-        if (outcome === 200) expect(status).toBe(200);
-        if (status === 200) {
-          expect(text).toContain(BODY);
-          expect(text).not.toMatch(/^trailer:/im);
-          const [statusLine = ''] = text.split('\r\n');
-          expect(statusLine).toMatch(/^HTTP\/1\.1 200 [\x20-\x7e]*$/);
-        } else {
-          const error = errorIn(bodyOf(text));
-          expect(['upstream_invalid', 'upstream_failed']).toContain(error.code);
-          expect(text).toContain('x-should-retry: false');
-        }
+  it.each(
+    FAULTS.flatMap(([fault, outcome]) =>
+      CALLS.map(([name, bytes]) => [fault, name, outcome, bytes] as const),
+    ),
+  )('ends nothing but its own request: %s, %s', async (fault, _name, outcome, bytes) => {
+    const running = await startWithSimulator(LIMITS);
+    running.simulator.faults.next(fault);
+    const { text, end } = await rawRequest(running.port, bytes, { withinMs: 1_500 });
+    const status = Number(text.slice(9, 12));
+    expect(end).toBe('closed');
+    if (outcome === 'broken' && (text === '' || status === 200)) expect(text).not.toMatch(/0\r\n\r\n$/);
+    else {
+      expect([502, ...(outcome === 502 ? [] : [200])]).toContain(status);
+      if (outcome === 200) expect(status).toBe(200);
+      if (status === 200) {
+        expect(text).toContain(BODY);
+        expect(text).not.toMatch(/^trailer:/im);
+        const [statusLine = ''] = text.split('\r\n');
+        expect(statusLine).toMatch(/^HTTP\/1\.1 200 [\x20-\x7e]*$/);
+      } else {
+        const error = errorIn(bodyOf(text));
+        expect(['upstream_invalid', 'upstream_failed']).toContain(error.code);
+        expect(text).toContain('x-should-retry: false');
       }
-      expect(running.simulator.hits()).toBe(1);
-      expect(await lives(running)).toBe(true);
-      await nothingOpen(running);
-      expect((await usedBy(running)).get('concurrent_requests')).toBe(0);
-      expect((await running.chat()).status).toBe(200);
-    },
-  );
+    }
+    expect(running.simulator.hits()).toBe(1);
+    expect(await lives(running)).toBe(true);
+    await nothingOpen(running);
+    expect((await usedBy(running)).get('concurrent_requests')).toBe(0);
+    expect((await running.chat()).status).toBe(200);
+  });
 
   const NONSENSE = [
     ['an answer with no bytes', ''],
@@ -78,30 +79,31 @@ describe('An upstream that answers something that is no HTTP', () => {
     ['zeros', '\0\0\0\0\0\0\0\0'],
   ] as const;
 
-  it.each(NONSENSE.flatMap(([what, answer]) => CALLS.map(([name, bytes]) => [what, name, answer, bytes] as const)))(
-    'is a 502: %s, %s',
-    async (_what, _name, answer, bytes) => {
-      let sent = 0;
-      const upstream = await chunkingServer(async (socket) => {
-        await receiveRequest(socket);
-        sent += 1;
-        socket.end(answer, 'latin1');
-      });
-      const running = await startInFrontOf(upstream.url, LIMITS);
-      const { text } = await rawRequest(running.port, bytes, { withinMs: 1_500 });
-      expect(text).toMatch(/^HTTP\/1\.1 502/);
-      expect(text).toContain('x-should-retry: false');
-      expect(sent).toBe(1);
-      expect(await lives(running)).toBe(true);
-      await nothingOpen(running);
-    },
-  );
+  it.each(
+    NONSENSE.flatMap(([what, answer]) => CALLS.map(([name, bytes]) => [what, name, answer, bytes] as const)),
+  )('is a 502: %s, %s', async (_what, _name, answer, bytes) => {
+    let sent = 0;
+    const upstream = await chunkingServer(async (socket) => {
+      await receiveRequest(socket);
+      sent += 1;
+      socket.end(answer, 'latin1');
+    });
+    const running = await startInFrontOf(upstream.url, LIMITS);
+    const { text } = await rawRequest(running.port, bytes, { withinMs: 1_500 });
+    expect(text).toMatch(/^HTTP\/1\.1 502/);
+    expect(text).toContain('x-should-retry: false');
+    expect(sent).toBe(1);
+    expect(await lives(running)).toBe(true);
+    await nothingOpen(running);
+  });
 
   it('is cut off where a connection that was kept open goes on with a second answer', async () => {
     const upstream = await chunkingServer(async (socket) => {
       await receiveRequest(socket);
       const one = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"id":"1"}';
-      socket.write(`${one.slice(0, -1)}}HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{"id":"stolen"}`);
+      socket.write(
+        `${one.slice(0, -1)}}HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{"id":"stolen"}`,
+      );
       socket.resume();
     });
     const running = await startInFrontOf(upstream.url, LIMITS);

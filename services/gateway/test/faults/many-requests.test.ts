@@ -53,7 +53,9 @@ describe('Two thousand requests', () => {
     expect((await usedBy(running)).get('concurrent_requests')).toBe(0);
     expect(running.simulator.hits()).toBe(2_000);
     expect(statuses.get(200)).toBeGreaterThan(1_000);
-    expect([...statuses.keys()].filter((status) => ![200, 429, 500, 502, 'broken'].includes(status))).toEqual([]);
+    expect([...statuses.keys()].filter((status) => ![200, 429, 500, 502, 'broken'].includes(status))).toEqual(
+      [],
+    );
     expect(running.logText()).not.toContain('internal_error');
   });
 });

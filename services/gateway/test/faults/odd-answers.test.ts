@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { gunzipSync } from 'node:zlib';
 import { request } from 'node:http';
+import { gunzipSync } from 'node:zlib';
 import { chunkingServer, rawRequest, receiveRequest } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
 import { requestLines, startInFrontOf, startWithSimulator } from '../running-gateway.ts';
@@ -12,7 +12,11 @@ const CHAT = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello'
 const ASK = { stream: true, stream_options: { include_usage: true } };
 
 /** The raw bytes of an answer: fetch would decode them. */
-function bytesOf(url: string, body: unknown, headers: Record<string, string> = {}): Promise<{ status: number; body: Buffer; encoding: string | undefined }> {
+function bytesOf(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: Buffer; encoding: string | undefined }> {
   return new Promise((resolve, reject) => {
     const call = request(url, { method: 'POST', headers: { ...KEY, ...headers } }, (answer) => {
       const chunks: Buffer[] = [];
@@ -73,14 +77,17 @@ describe('An odd answer of the upstream', () => {
     expect(through.encoding).toBe('gzip');
     expect(gunzipSync(through.body).toString()).toBe(gunzipSync(direct.body).toString());
     const [line] = await requestLines(running, 1);
-    if (path !== '/v1/moderations') expect(line).toMatchObject({ usage_source: 'reported', output_tokens: 16 });
+    if (path !== '/v1/moderations')
+      expect(line).toMatchObject({ usage_source: 'reported', output_tokens: 16 });
     await nothingOpen(running);
   });
 
   it('passes byte by byte', async () => {
     const running = await startWithSimulator(LIMITS);
     const url = `${running.url}/v1/chat/completions`;
-    const direct = await bytesOf(`${running.simulator.url}/v1/chat/completions`, CHAT, { 'x-simulate-tokens': '1' });
+    const direct = await bytesOf(`${running.simulator.url}/v1/chat/completions`, CHAT, {
+      'x-simulate-tokens': '1',
+    });
     const slow = await bytesOf(url, CHAT, { 'x-simulate-tokens': '1', 'x-simulate-fault': 'slow' });
     expect(slow.body.toString()).toBe(direct.body.toString());
     const [line] = await requestLines(running, 1);
@@ -120,7 +127,11 @@ describe('An odd answer of the upstream', () => {
     const running = await startWithSimulator(LIMITS);
     for (const fault of ['half-events', 'crlf-events', 'usage-twice', 'usage-after-done']) {
       const steer = { 'x-simulate-fault': fault };
-      const direct = await bytesOf(`${running.simulator.url}/v1/chat/completions`, { ...CHAT, stream: true }, steer);
+      const direct = await bytesOf(
+        `${running.simulator.url}/v1/chat/completions`,
+        { ...CHAT, stream: true },
+        steer,
+      );
       const through = await bytesOf(`${running.url}/v1/chat/completions`, { ...CHAT, stream: true }, steer);
       expect(through.body.toString()).toBe(direct.body.toString());
       await nothingOpen(running);
@@ -158,7 +169,10 @@ describe('An odd answer of the upstream', () => {
       socket.write(bytes);
     });
     const running = await startInFrontOf(upstream.url, ADMIN);
-    const call = method === 'POST' ? rawChat() : `${method} /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n\r\n`;
+    const call =
+      method === 'POST'
+        ? rawChat()
+        : `${method} /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n\r\n`;
     const { text } = await rawRequest(running.port, call, { until: /\r\n\r\n/ });
     expect(text.slice(0, 12)).toBe(bytes.slice(0, 12));
     expect(text.toLowerCase()).not.toContain('transfer-encoding');

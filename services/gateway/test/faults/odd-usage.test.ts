@@ -14,27 +14,34 @@ describe('The usage that an upstream tells', () => {
     ['NaN', 'usage-nan', undefined],
     ['infinite', 'usage-infinite', undefined],
     ['a text', 'usage-text', undefined],
-  ] as const)('may be %s: the bytes pass untouched, and what is settled is finite', async (_name, fault, source) => {
-    const running = await startWithSimulator(LIMITS);
-    for (const body of [{}, ASK]) {
-      running.simulator.faults.always(fault);
-      const direct = await fetch(`${running.simulator.url}/v1/chat/completions`, {
-        method: 'POST',
-        body: JSON.stringify({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello' }], ...body }),
-      });
-      const through = await running.chat(body);
-      expect(await through.text()).toBe(await direct.text());
-      await nothingOpen(running);
-    }
-    for (const line of await requestLines(running, 2)) {
-      const { input_tokens: input, output_tokens: output, usage_source } = line;
-      expect(Number.isInteger(input) && Number(input) >= 0).toBe(true);
-      expect(Number.isInteger(output) && Number(output) >= 0 && Number(output) < 1_000).toBe(true);
-      if (source !== undefined) expect(usage_source).toBe(source);
-      if (source === 'reported') expect(output).toBe(16);
-      else expect(Number(input)).toBeGreaterThan(0);
-    }
-  });
+  ] as const)(
+    'may be %s: the bytes pass untouched, and what is settled is finite',
+    async (_name, fault, source) => {
+      const running = await startWithSimulator(LIMITS);
+      for (const body of [{}, ASK]) {
+        running.simulator.faults.always(fault);
+        const direct = await fetch(`${running.simulator.url}/v1/chat/completions`, {
+          method: 'POST',
+          body: JSON.stringify({
+            model: 'gpt-4o-mini',
+            messages: [{ role: 'user', content: 'Hello' }],
+            ...body,
+          }),
+        });
+        const through = await running.chat(body);
+        expect(await through.text()).toBe(await direct.text());
+        await nothingOpen(running);
+      }
+      for (const line of await requestLines(running, 2)) {
+        const { input_tokens: input, output_tokens: output, usage_source } = line;
+        expect(Number.isInteger(input) && Number(input) >= 0).toBe(true);
+        expect(Number.isInteger(output) && Number(output) >= 0 && Number(output) < 1_000).toBe(true);
+        if (source !== undefined) expect(usage_source).toBe(source);
+        if (source === 'reported') expect(output).toBe(16);
+        else expect(Number(input)).toBeGreaterThan(0);
+      }
+    },
+  );
 
   it('may be missing from an unread answer, which then costs its request alone', async () => {
     const running = await startWithSimulator(LIMITS);

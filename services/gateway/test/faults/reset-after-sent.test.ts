@@ -16,7 +16,12 @@ describe('An upstream that resets once the request was sent', () => {
   ])('is a 502 that forbids another try, and is hit exactly once: %s', async (_name, path, method) => {
     const running = await startWithSimulator(LIMITS);
     running.simulator.faults.always('reset-before');
-    const body = JSON.stringify({ model: 'gpt-4o-mini', messages: [], input: 'x', stream: path.includes('stream') });
+    const body = JSON.stringify({
+      model: 'gpt-4o-mini',
+      messages: [],
+      input: 'x',
+      stream: path.includes('stream'),
+    });
     const answer = await fetch(`${running.url}${path}`, {
       method,
       headers: KEY,
@@ -59,7 +64,9 @@ describe('An upstream that resets once the request was sent', () => {
   it('breaks nothing when it answers and closes before the whole upload has come', async () => {
     const upstream = await chunkingServer((socket) => {
       socket.once('data', () =>
-        socket.end('HTTP/1.1 413 Too Large\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}'),
+        socket.end(
+          'HTTP/1.1 413 Too Large\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}',
+        ),
       );
     });
     const running = await startInFrontOf(upstream.url, LIMITS);

@@ -70,14 +70,20 @@ async function heldByTwoConnections(): Promise<number> {
 }
 
 const CALLS = [
-  ['a metered stream', rawChat({ stream: true, stream_options: { include_usage: true } }), 'text/event-stream'],
+  [
+    'a metered stream',
+    rawChat({ stream: true, stream_options: { include_usage: true } }),
+    'text/event-stream',
+  ],
   ['a metered stream whose usage is hidden', rawChat({ stream: true }), 'text/event-stream'],
   ['a metered body', rawChat(), 'application/json'],
   ['an unread answer', rawGet('/v1/files/f/content'), 'application/octet-stream'],
 ] as const;
 
 describe('A slow reader', () => {
-  it('has at most 256 KiB held in the process, and gets the rest once it reads', { timeout: 30_000 }, async () => {
+  it('has at most 256 KiB held in the process, and gets the rest once it reads', {
+    timeout: 30_000,
+  }, async () => {
     const kernelBytes = await heldByTwoConnections();
     for (const [name, call, type] of CALLS) {
       let taken = 0;
@@ -107,9 +113,13 @@ describe('A slow reader', () => {
   it('is not taken for a stalled upstream', async () => {
     let taken = 0;
     const upstream = await chunkingServer((socket) =>
-      pour(socket, 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n', (bytes) => {
-        taken = bytes;
-      }),
+      pour(
+        socket,
+        'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n',
+        (bytes) => {
+          taken = bytes;
+        },
+      ),
     );
     const running = await startInFrontOf(upstream.url, `${ADMIN}timeouts: { idle: 200ms }`);
     const client = connect(running.port, '127.0.0.1');

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import { until } from '@nexus/testkit';
+import { describe, expect, it } from 'vitest';
 import { requestLines, startWithSimulator } from '../running-gateway.ts';
 import { ADMIN, errorIn, nothingOpen, textOrBroken, usedBy } from './wire.ts';
 
@@ -94,7 +94,10 @@ describe('An upstream that stalls', () => {
 
   it('now and then, but never for as long as the idle time, is not broken off', async () => {
     const running = await startWithSimulator(`${LIMITS}\ntimeouts: { idle: 400ms }`);
-    const answer = await running.chat({ stream: true }, { 'x-simulate-tokens-per-second': '8', 'x-simulate-tokens': '8' });
+    const answer = await running.chat(
+      { stream: true },
+      { 'x-simulate-tokens-per-second': '8', 'x-simulate-tokens': '8' },
+    );
     expect(await answer.text()).toContain('[DONE]');
     await nothingOpen(running);
   });

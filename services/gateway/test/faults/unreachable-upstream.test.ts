@@ -21,7 +21,10 @@ describe('An upstream that cannot be reached', () => {
       expect(answer.status).toBe(502);
       expect(answer.headers.get('x-nexus-source')).toBe('nexus');
       expect(answer.headers.has('x-should-retry')).toBe(false);
-      expect(errorIn(await answer.text())).toMatchObject({ code: 'upstream_unreachable', type: 'server_error' });
+      expect(errorIn(await answer.text())).toMatchObject({
+        code: 'upstream_unreachable',
+        type: 'server_error',
+      });
       await nothingOpen(running);
     }
     expect(performance.now() - startedMs).toBeLessThan(2_000);

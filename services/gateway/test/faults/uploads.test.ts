@@ -10,7 +10,11 @@ const LIMITS = `${ADMIN}limits: { concurrent_requests: 1, requests_per_minute: 1
 const MB = 1024 * 1024;
 
 /** Sends `total` bytes in pieces, as fast as they are taken, as one file of a form. */
-async function upload(url: string, total: number, chunked: boolean): Promise<{ status: number; text: string }> {
+async function upload(
+  url: string,
+  total: number,
+  chunked: boolean,
+): Promise<{ status: number; text: string }> {
   const start = '--cut\r\ncontent-disposition: form-data; name="file"; filename="a.bin"\r\n\r\n';
   const end = '\r\n--cut--\r\n';
   const piece = Buffer.alloc(64 * 1024, 'abcdefgh');
@@ -60,24 +64,31 @@ function bytesHeld(): number {
 }
 
 describe('An unread request body', () => {
-  it.each(['', '{}', '{"input":"x"}', 'x'.repeat(70_000)])('arrives upstream as it came: %#', async (body) => {
-    const running = await startWithSimulator(LIMITS);
-    const { text } = await rawRequest(running.port, rawPost('/v1/unknown/path', body), { until: /\r\n\r\n/ });
-    expect(text).toMatch(/^HTTP\/1\.1 404/);
-    await nothingOpen(running);
-    const [request] = running.simulator.requests;
-    expect(request?.body.toString()).toBe(body);
-    const lengths = request?.headers.filter(([name]) => /^(content-length|transfer-encoding)$/i.test(name));
-    expect(lengths).toEqual([['content-length', String(body.length)]]);
-    const [line] = await requestLines(running, 1);
-    expect(line).toMatchObject({ bytes_in: body.length });
-  });
+  it.each(['', '{}', '{"input":"x"}', 'x'.repeat(70_000)])(
+    'arrives upstream as it came: %#',
+    async (body) => {
+      const running = await startWithSimulator(LIMITS);
+      const { text } = await rawRequest(running.port, rawPost('/v1/unknown/path', body), {
+        until: /\r\n\r\n/,
+      });
+      expect(text).toMatch(/^HTTP\/1\.1 404/);
+      await nothingOpen(running);
+      const [request] = running.simulator.requests;
+      expect(request?.body.toString()).toBe(body);
+      const lengths = request?.headers.filter(([name]) => /^(content-length|transfer-encoding)$/i.test(name));
+      expect(lengths).toEqual([['content-length', String(body.length)]]);
+      const [line] = await requestLines(running, 1);
+      expect(line).toMatchObject({ bytes_in: body.length });
+    },
+  );
 
   it('arrives in chunks where it came in chunks', async () => {
     const running = await startWithSimulator(LIMITS);
     const head =
       'POST /v1/files HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer sk-test-key\r\nTransfer-Encoding: chunked\r\n\r\n';
-    const { text } = await rawRequest(running.port, [head, '3\r\nabc\r\n', '2\r\nde\r\n', '0\r\n\r\n'], { until: /\}$/ });
+    const { text } = await rawRequest(running.port, [head, '3\r\nabc\r\n', '2\r\nde\r\n', '0\r\n\r\n'], {
+      until: /\}$/,
+    });
     expect(text).toMatch(/^HTTP\/1\.1 4/);
     const [request] = running.simulator.requests;
     expect(request?.body.toString()).toBe('abcde');
@@ -107,7 +118,9 @@ describe('An unread request body', () => {
         bytes += chunk.length;
         tail = (tail + chunk.toString('latin1')).slice(-64);
         if (tail.includes('--cut--\r\n') && (!chunked || tail.endsWith('0\r\n\r\n')))
-          socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{"id":"file"}');
+          socket.write(
+            'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{"id":"file"}',
+          );
       });
     });
     const running = await startInFrontOf(upstream.url, LIMITS);
@@ -128,7 +141,7 @@ describe('An unread request body', () => {
   });
 
   it('waits where the upstream does not take it: the gateway does not swallow it', async () => {
-    const upstream = await chunkingServer((socket) => socket.pause());
+    const upstream = await chunkingServer((socket) => void socket.pause());
     // A client that leaves is not seen to while nothing is read of it: the time for the first byte ends it.
     const running = await startInFrontOf(upstream.url, `${LIMITS}\ntimeouts: { first_byte: 1s }`);
     let sent = 0;

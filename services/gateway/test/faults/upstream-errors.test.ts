@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import { rawRequest } from '@nexus/testkit';
+import { describe, expect, it } from 'vitest';
 import { requestLines, startWithSimulator } from '../running-gateway.ts';
 import { ADMIN, errorIn, nothingOpen, rawChat, rawGet, rawPost, usedBy } from './wire.ts';
 
@@ -47,7 +47,8 @@ describe("An upstream's own error", () => {
       requests_per_minute: 0,
       model_tokens_per_minute: 0,
     });
-    for (const line of await requestLines(running, 4)) expect(line).toMatchObject({ status, upstream_status: status });
+    for (const line of await requestLines(running, 4))
+      expect(line).toMatchObject({ status, upstream_status: status });
   });
 
   it('of the 4xx kind passes, costs its request and no tokens', async () => {

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { chunkingServer, freePort, rawRequest, receiveRequest, until } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { requestLines, type RunningGateway, startInFrontOf, startWithSimulator } from '../running-gateway.ts';
+import { type RunningGateway, requestLines, startInFrontOf, startWithSimulator } from '../running-gateway.ts';
 import { ADMIN, errorIn, lives, nothingOpen, openNow, usedBy } from './wire.ts';
 
 const LIMITS = `${ADMIN}limits: { concurrent_requests: 1, requests_per_minute: 100 }`;
@@ -23,9 +23,13 @@ const UPGRADE = [
 
 /** An open WebSocket through the gateway. */
 async function join(running: RunningGateway, headers: Record<string, string> = {}): Promise<WebSocket> {
-  const socket = new WebSocket(`${running.url.replace('http', 'ws')}/v1/realtime?model=gpt-realtime`, 'realtime', {
-    headers: { authorization: 'Bearer sk-test-key', ...headers },
-  });
+  const socket = new WebSocket(
+    `${running.url.replace('http', 'ws')}/v1/realtime?model=gpt-realtime`,
+    'realtime',
+    {
+      headers: { authorization: 'Bearer sk-test-key', ...headers },
+    },
+  );
   socket.on('error', () => {});
   await once(socket, 'open');
   return socket;
@@ -71,7 +75,9 @@ describe('A WebSocket', () => {
   it('frees its slot when the upstream goes without a word', async () => {
     const upstream = await chunkingServer(async (socket) => {
       await receiveRequest(socket);
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n');
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n',
+      );
       socket.resume();
       setTimeout(() => socket.resetAndDestroy(), 50);
     });
@@ -86,7 +92,9 @@ describe('A WebSocket', () => {
   it('frees its slot when the upstream closes properly', async () => {
     const upstream = await chunkingServer(async (socket) => {
       await receiveRequest(socket);
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n');
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n',
+      );
       socket.end(Buffer.from([0x88, 0x00]));
     });
     const running = await startInFrontOf(upstream.url, LIMITS);
@@ -153,7 +161,10 @@ describe('A WebSocket', () => {
     ['resets', undefined],
     ['answers nonsense', 'ICY 200\r\n\r\n'],
     ['answers 200', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'],
-    ['answers bad header bytes', 'HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: upgrade\r\nx: a\u0001b\r\n\r\n'],
+    [
+      'answers bad header bytes',
+      'HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: upgrade\r\nx: a\u0001b\r\n\r\n',
+    ],
     ['answers status 000', 'HTTP/1.1 000 \r\n\r\n'],
   ])('frees its slot and ends nothing else when the upstream %s', async (_what, bytes) => {
     const upstream = await chunkingServer(async (socket) => {
@@ -203,10 +214,10 @@ describe('A WebSocket', () => {
 
   it('offered as h2c is ignored: the request is answered in HTTP/1.1', async () => {
     const running = await startWithSimulator(LIMITS);
-    const h2c = UPGRADE.replace('Upgrade: websocket', 'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA').replace(
-      '/v1/realtime?model=gpt-realtime',
-      '/v1/models',
-    );
+    const h2c = UPGRADE.replace(
+      'Upgrade: websocket',
+      'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA',
+    ).replace('/v1/realtime?model=gpt-realtime', '/v1/models');
     const { text } = await rawRequest(running.port, h2c, { until: /"object"/ });
     expect(text).toMatch(/^HTTP\/1\.1 200/);
     const names = running.simulator.requests[0]?.headers.map(([name]) => name.toLowerCase());

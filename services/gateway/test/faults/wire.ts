@@ -1,5 +1,4 @@
-import { rawRequest } from '@nexus/testkit';
-import { until } from '@nexus/testkit';
+import { rawRequest, until } from '@nexus/testkit';
 import type { RunningGateway } from '../running-gateway.ts';
 
 /** The admin address on any free port: `openNow` asks there. */
@@ -91,9 +90,14 @@ export function rawPost(path: string, body: string, headers: readonly string[] =
 
 /** The bytes of a GET. */
 export function rawGet(path: string, headers: readonly string[] = []): string {
-  return [`GET ${path} HTTP/1.1`, 'Host: gateway', 'Authorization: Bearer sk-test-key', ...headers, '', ''].join(
-    '\r\n',
-  );
+  return [
+    `GET ${path} HTTP/1.1`,
+    'Host: gateway',
+    'Authorization: Bearer sk-test-key',
+    ...headers,
+    '',
+    '',
+  ].join('\r\n');
 }
 
 /** Reads a fetched answer to its end: its text, or `broken` if it breaks off. */
@@ -103,6 +107,9 @@ export async function textOrBroken(answer: Response): Promise<string> {
 
 /** Sends a plain call and expects it to be answered: whatever came before, the gateway lives. */
 export async function lives(running: RunningGateway): Promise<boolean> {
-  const { text } = await rawRequest(running.port, 'GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  const { text } = await rawRequest(
+    running.port,
+    'GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  );
   return text.startsWith('HTTP/1.1 200');
 }

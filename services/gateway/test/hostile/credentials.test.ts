@@ -111,7 +111,9 @@ describe('A credential', () => {
       const headers = [`Authorization: Bearer ${key}`];
       expect((await rawRequest(open.port, get(headers))).text).toMatch(/^HTTP\/1\.1 200/);
       expect((await rawRequest(open.port, get(headers))).text).toMatch(/^HTTP\/1\.1 429/);
-      expect((await rawRequest(open.port, rawGet('/v1/models', ['Connection: close']))).text).toMatch(/^HTTP\/1\.1 200/);
+      expect((await rawRequest(open.port, rawGet('/v1/models', ['Connection: close']))).text).toMatch(
+        /^HTTP\/1\.1 200/,
+      );
       const closed = await startWithSimulator(`${ADMIN}keys: [{ id: app, key: known-key-123456 }]`);
       expect((await rawRequest(closed.port, get(headers))).text).toMatch(/^HTTP\/1\.1 401/);
       await nothingOpen(closed);
@@ -122,7 +124,9 @@ describe('A credential', () => {
     const running = await startWithSimulator(ONE_A_MINUTE);
     const stem = 'sk-'.padEnd(60, 'a');
     for (const key of [stem, `${stem}b`, `b${stem}`, stem.toUpperCase(), stem.slice(1)]) {
-      expect((await rawRequest(running.port, get([`Authorization: Bearer ${key}`]))).text).toMatch(/^HTTP\/1\.1 200/);
+      expect((await rawRequest(running.port, get([`Authorization: Bearer ${key}`]))).text).toMatch(
+        /^HTTP\/1\.1 200/,
+      );
     }
   });
 

@@ -1,11 +1,13 @@
-import { rawRequest } from '@nexus/testkit';
-import { chunkingServer, receiveRequest } from '@nexus/testkit';
+import { chunkingServer, rawRequest, receiveRequest } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
 import { ADMIN, nothingOpen, rawGet, rawPost } from '../faults/wire.ts';
 import { requestLines, startInFrontOf, startWithSimulator } from '../running-gateway.ts';
 
 const CALLS = [
-  ['a metered call', (headers: readonly string[]) => rawPost('/v1/chat/completions', '{"model":"m","messages":[]}', headers)],
+  [
+    'a metered call',
+    (headers: readonly string[]) => rawPost('/v1/chat/completions', '{"model":"m","messages":[]}', headers),
+  ],
   ['an unread POST', (headers: readonly string[]) => rawPost('/v1/moderations', '{"input":"x"}', headers)],
   ['an unread GET', (headers: readonly string[]) => rawGet('/v1/models', headers)],
 ] as const;
@@ -35,7 +37,15 @@ describe.each(CALLS)('The header fields of %s', (_name, call) => {
         'Trailer: X-T',
       ]),
     );
-    for (const name of ['x-secret', 'x-other', 'keep-alive', 'proxy-authorization', 'proxy-connection', 'te', 'trailer'])
+    for (const name of [
+      'x-secret',
+      'x-other',
+      'keep-alive',
+      'proxy-authorization',
+      'proxy-connection',
+      'te',
+      'trailer',
+    ])
       expect([name, seen.get(name)]).toEqual([name, undefined]);
     expect(seen.get('x-kept')).toBe('3');
     expect(seen.get('connection') ?? 'keep-alive').not.toContain('Secret');
@@ -72,7 +82,9 @@ describe.each(CALLS)('The header fields of %s', (_name, call) => {
   });
 
   it('name the upstream as the host, never the one that the client wrote', async () => {
-    const seen = await upstreamHeaders(call(['X-Host: evil']).replace('Host: gateway', 'Host: evil.example:1234'));
+    const seen = await upstreamHeaders(
+      call(['X-Host: evil']).replace('Host: gateway', 'Host: evil.example:1234'),
+    );
     expect(seen.get('host')).toMatch(/^127\.0\.0\.1:\d+$/);
   });
 
@@ -109,7 +121,15 @@ describe.each(CALLS)('The header fields of %s', (_name, call) => {
     const running = await startInFrontOf(upstream.url, ADMIN);
     const { text } = await rawRequest(running.port, call([]), { until: /\{\}$/ });
     expect(text).toMatch(/^HTTP\/1\.1 200/);
-    for (const name of ['x-secret', 'proxy-authenticate', 'proxy-connection', 'upgrade', 'alt-svc', 'x-nexus-source', 'x-nexus-limit'])
+    for (const name of [
+      'x-secret',
+      'proxy-authenticate',
+      'proxy-connection',
+      'upgrade',
+      'alt-svc',
+      'x-nexus-source',
+      'x-nexus-limit',
+    ])
       expect(text.toLowerCase()).not.toContain(`\r\n${name}:`);
     expect(text.toLowerCase()).toContain('\r\nx-kept: a');
     expect(text.match(/set-cookie: /gi)).toHaveLength(2);

@@ -47,11 +47,9 @@ describe('A path', () => {
   it.each(REFUSED)('that another server could read otherwise is a 400 and goes nowhere: %j', async (path) => {
     const running = await startWithSimulator(ADMIN);
     for (const method of ['GET', 'POST', 'OPTIONS']) {
-      const { text, end } = await rawRequest(
-        running.port,
-        rawPost(path, BODY).replace('POST', method),
-        { withinMs: 1_000 },
-      );
+      const { text, end } = await rawRequest(running.port, rawPost(path, BODY).replace('POST', method), {
+        withinMs: 1_000,
+      });
       expect(text).toMatch(/^HTTP\/1\.1 400 /);
       expect(end).not.toBe('still open');
       const { code } = errorIn(text.slice(text.indexOf('\r\n\r\n') + 4));
@@ -123,23 +121,33 @@ describe('A path', () => {
     },
   );
 
-  it.each(['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'X-Original-URL', 'X-Rewrite-URL'])(
-    'is what the request line says, whatever %s says',
-    async (name) => {
-      const running = await startWithSimulator(`${ADMIN}limits: { input_tokens_per_minute: 3 }`);
-      const value = name.includes('URL') ? '/v1/models' : 'GET';
-      const { text } = await rawRequest(
-        running.port,
-        rawPost('/v1/chat/completions', BODY, [`${name}: ${value}`]),
-        { until: /\r\n\r\n/ },
-      );
-      expect(text).toMatch(/^HTTP\/1\.1 429 /);
-    },
-  );
+  it.each([
+    'X-HTTP-Method-Override',
+    'X-HTTP-Method',
+    'X-Method-Override',
+    'X-Original-URL',
+    'X-Rewrite-URL',
+  ])('is what the request line says, whatever %s says', async (name) => {
+    const running = await startWithSimulator(`${ADMIN}limits: { input_tokens_per_minute: 3 }`);
+    const value = name.includes('URL') ? '/v1/models' : 'GET';
+    const { text } = await rawRequest(
+      running.port,
+      rawPost('/v1/chat/completions', BODY, [`${name}: ${value}`]),
+      { until: /\r\n\r\n/ },
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 429 /);
+  });
 
   it('goes upstream as it came, with its query', async () => {
     const running = await startWithSimulator(ADMIN);
-    const targets = ['/v1/models?a=1&b=%20c&a=2', '/v1/files/f%C3%A9?x=y?z', '/v1/%41%42', '/', '/v1/a;b=c/d:e@f', '/v1/models?u=http://x//y/../z'];
+    const targets = [
+      '/v1/models?a=1&b=%20c&a=2',
+      '/v1/files/f%C3%A9?x=y?z',
+      '/v1/%41%42',
+      '/',
+      '/v1/a;b=c/d:e@f',
+      '/v1/models?u=http://x//y/../z',
+    ];
     for (const target of targets) {
       await rawRequest(running.port, `GET ${target} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n\r\n`, {
         until: /\r\n\r\n/,
@@ -150,8 +158,19 @@ describe('A path', () => {
 
   it('below /nexus is never forwarded, and its own pages give away nothing', async () => {
     const running = await startWithSimulator(`${ADMIN}keys: [{ id: app, key: known-key-123456 }]`);
-    for (const path of ['/nexus', '/nexus/', '/nexus/x', '/NEXUS/limits/', '/nexus/limits/x', '/Nexus/x', '/%6eexus/x']) {
-      const { text } = await rawRequest(running.port, `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    for (const path of [
+      '/nexus',
+      '/nexus/',
+      '/nexus/x',
+      '/NEXUS/limits/',
+      '/nexus/limits/x',
+      '/Nexus/x',
+      '/%6eexus/x',
+    ]) {
+      const { text } = await rawRequest(
+        running.port,
+        `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      );
       expect([path, text.slice(9, 12)]).toEqual([path, expect.stringMatching(/^(?:404|401)$/)]);
       expect(text.toLowerCase()).not.toContain('<html');
       errorIn(text.slice(text.indexOf('\r\n\r\n') + 4));

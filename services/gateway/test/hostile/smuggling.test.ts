@@ -11,7 +11,9 @@ const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r
 /** A POST with these header lines, both as a metered and as an unread call. */
 function post(lines: readonly string[], body: string, version = '1.1'): (path: string) => string {
   return (path) =>
-    [`POST ${path} HTTP/${version}`, 'Host: a', 'Authorization: Bearer sk-test-key', ...lines, '', body].join('\r\n');
+    [`POST ${path} HTTP/${version}`, 'Host: a', 'Authorization: Bearer sk-test-key', ...lines, '', body].join(
+      '\r\n',
+    );
 }
 
 const TE = 'Transfer-Encoding: chunked';
@@ -70,7 +72,10 @@ const AMBIGUOUS: readonly (readonly [string, (path: string) => string])[] = [
   ['201 header fields', post([...Array.from({ length: 198 }, (_, i) => `X-${i}: ${i}`), CL], BODY)],
   ['3,000 header fields', post([...Array.from({ length: 2_997 }, () => 'a:b'), CL], BODY)],
   ['17 KB of headers', post([`X-Large: ${'x'.repeat(17 * 1024)}`, CL], BODY)],
-  ['17 KB of headers in small fields', post([...Array.from({ length: 170 }, (_, i) => `X-${i}: ${'x'.repeat(100)}`), CL], BODY)],
+  [
+    '17 KB of headers in small fields',
+    post([...Array.from({ length: 170 }, (_, i) => `X-${i}: ${'x'.repeat(100)}`), CL], BODY),
+  ],
   ['a path of 17 KB', (path) => post([CL], BODY)(`${path}?${'x'.repeat(17 * 1024)}`)],
   ['HTTP/0.9', (path) => `POST ${path}\r\n\r\n`],
   ['HTTP/2.0', post([CL], BODY, '2.0')],
@@ -170,7 +175,9 @@ describe('A request whose framing is ambiguous', () => {
     const running = await startWithSimulator(ADMIN);
     for (const path of ['/v1/chat/completions', '/v1/files']) {
       const chunks = CHUNKED.replace(/\r\n$/, 'Authorization: Bearer trailer\r\nX-Nexus-Key: a\r\n\r\n');
-      await rawRequest(running.port, post([TE, 'Trailer: Authorization'], chunks)(path), { until: /\r\n\r\n/ });
+      await rawRequest(running.port, post([TE, 'Trailer: Authorization'], chunks)(path), {
+        until: /\r\n\r\n/,
+      });
     }
     for (const { headers } of running.simulator.requests) {
       const text = JSON.stringify(headers).toLowerCase();
