@@ -17,9 +17,11 @@ export function denialOf(
   for (const { owner, buckets } of owners) {
     const record = records.get(owner);
     const nowMs = recordTimeMs(record, clockMs);
-    for (const limit of buckets) {
+    for (let place = 0; place < buckets.length; place += 1) {
+      const limit = buckets[place];
+      if (!limit) continue;
       const units = unitsAsked(limit, demand);
-      const state = stateOf(record, limit);
+      const state = stateOf(record, limit, place);
       if (hasRoom(state, limit, units, nowMs)) continue;
       const wait = waitMs(state, limit, units, nowMs);
       // After a clock was set back, a record's time stands still until the clock has come up to it.

@@ -17,9 +17,10 @@ export function cancelPart({ record, takings, endMs }: HeldPart, clockMs: number
   // A record that is gone was full before it went: all has come back.
   if (!record || record.gone) return;
   const nowMs = recordTimeMs(record, clockMs);
-  for (const taking of takings) {
-    if (taking.heldUnits === 0 && !taking.charge) continue;
-    const state = stateOf(record, taking.limit);
+  for (let place = 0; place < takings.length; place += 1) {
+    const taking = takings[place];
+    if (!taking || (taking.heldUnits === 0 && !taking.charge)) continue;
+    const state = stateOf(record, taking.limit, place);
     if (!state) continue;
     advance(state, nowMs);
     cancel(state, taking, endMs, nowMs);
@@ -34,8 +35,10 @@ export function renewPart(part: HeldPart, clockMs: number, leaseMs: number, slic
   const nowMs = recordTimeMs(record, clockMs);
   const newEndMs = sliceEndMs(nowMs, leaseMs, sliceMs);
   if (part.endMs <= nowMs || newEndMs <= part.endMs) return;
-  for (const taking of takings) {
-    const state = taking.heldUnits > 0 ? stateOf(record, taking.limit) : undefined;
+  for (let place = 0; place < takings.length; place += 1) {
+    const taking = takings[place];
+    if (!taking || taking.heldUnits === 0) continue;
+    const state = stateOf(record, taking.limit, place);
     if (state) renew(state, taking, part.endMs, newEndMs, nowMs);
   }
   part.endMs = newEndMs;

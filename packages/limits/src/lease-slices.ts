@@ -40,7 +40,7 @@ export function dropPast(slices: LeaseSlices, nowMs: number): void {
 /** Holds units in the slice that ends then. */
 export function hold(slices: LeaseSlices, endMs: number, units: number): void {
   if (units === 0) return;
-  const index = slices.endsMs.indexOf(endMs);
+  const index = sliceAt(slices, endMs);
   if (index >= 0) {
     slices.units[index] = (slices.units[index] ?? 0) + units;
     return;
@@ -52,7 +52,7 @@ export function hold(slices: LeaseSlices, endMs: number, units: number): void {
 /** Frees units held in the slice that ends then. False: that slice has passed, and they are free already. */
 export function release(slices: LeaseSlices, endMs: number, units: number, nowMs: number): boolean {
   if (endMs <= nowMs) return false;
-  const index = slices.endsMs.indexOf(endMs);
+  const index = sliceAt(slices, endMs);
   if (index < 0) return false;
   const left = (slices.units[index] ?? 0) - units;
   if (left > 0) slices.units[index] = left;
@@ -60,7 +60,15 @@ export function release(slices: LeaseSlices, endMs: number, units: number, nowMs
   return true;
 }
 
-function removeSlice(slices: LeaseSlices, index: number): void {
-  slices.endsMs.splice(index, 1);
-  slices.units.splice(index, 1);
+function sliceAt({ endsMs }: LeaseSlices, endMs: number): number {
+  for (let index = 0; index < endsMs.length; index += 1) if (endsMs[index] === endMs) return index;
+  return -1;
+}
+
+/** Puts the last slice in its place: unlike `splice`, that allocates nothing. */
+function removeSlice({ endsMs, units }: LeaseSlices, index: number): void {
+  endsMs[index] = endsMs[endsMs.length - 1] ?? 0;
+  units[index] = units[units.length - 1] ?? 0;
+  endsMs.pop();
+  units.pop();
 }

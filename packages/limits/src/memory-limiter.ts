@@ -148,12 +148,14 @@ export class MemoryLimiter implements Limiter {
     const nowMs = recordTimeMs(record, clockMs);
     const endMs = sliceEndMs(nowMs, this.#leaseMs, this.#sliceMs);
     const takings: bucket.Taking[] = [];
-    for (const limit of buckets) {
+    for (let place = 0; place < buckets.length; place += 1) {
+      const limit = buckets[place];
+      if (!limit) continue;
       const units = bucket.unitsAsked(limit, demand);
-      let state = stateOf(record, limit);
+      let state = stateOf(record, limit, place);
       if (units > 0) {
         record ??= this.#record(owner, nowMs);
-        state ??= ownState(record, limit, nowMs);
+        state ??= ownState(record, limit, place, nowMs);
         bucket.adopt(state, limit, nowMs);
         record.touchedMs = nowMs;
         takings.push(bucket.take(state, limit, units, endMs));
@@ -189,14 +191,15 @@ export class MemoryLimiter implements Limiter {
     // What was held in a record that is gone ran out with its lease.
     const endMs = record === part.record ? part.endMs : 0;
     const nowMs = recordTimeMs(record, clockMs);
-    for (const taking of part.takings) {
-      if (!bucket.isTouchedBy(taking, used)) continue;
-      let state = stateOf(record, taking.limit);
+    for (let place = 0; place < part.takings.length; place += 1) {
+      const taking = part.takings[place];
+      if (!taking || !bucket.isTouchedBy(taking, used)) continue;
+      let state = stateOf(record, taking.limit, place);
       if (!state) {
         // A limit of 0 admits nothing, with or without a debt.
         if (sizeOf(taking.limit) === 0) continue;
         record ??= this.#record(part.owner, nowMs);
-        state = ownState(record, taking.limit, nowMs);
+        state = ownState(record, taking.limit, place, nowMs);
       }
       bucket.advance(state, nowMs);
       bucket.settle(state, taking, endMs, used, nowMs);
@@ -220,7 +223,9 @@ export class MemoryLimiter implements Limiter {
     for (const { owner, buckets } of owners) {
       const record = this.#records.get(owner);
       const nowMs = recordTimeMs(record, clockMs);
-      for (const limit of buckets) views.push(bucket.viewOf(owner, limit, stateOf(record, limit), nowMs));
+      buckets.forEach((limit, place) => {
+        views.push(bucket.viewOf(owner, limit, stateOf(record, limit, place), nowMs));
+      });
     }
     return views;
   }

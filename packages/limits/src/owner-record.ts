@@ -15,10 +15,19 @@ export function newRecord(owner: string, nowMs: number): OwnerRecord {
   return { owner, states: [], touchedMs: nowMs, gone: false };
 }
 
-/** The bucket of a limit; undefined: it is full. */
-export function stateOf(record: OwnerRecord | undefined, limit: BucketLimit): BucketState | undefined {
+/**
+ * The bucket of a limit; undefined: it is full. `place` is the limit's among its owner's, where its bucket mostly stands too:
+ * a first admission makes them in that order.
+ */
+export function stateOf(
+  record: OwnerRecord | undefined,
+  limit: BucketLimit,
+  place: number,
+): BucketState | undefined {
   if (!record) return undefined;
   const { states } = record;
+  const likely = states[place];
+  if (likely && belongsTo(likely, limit)) return likely;
   for (let index = 0; index < states.length; index += 1) {
     const state = states[index];
     if (state && belongsTo(state, limit)) return state;
@@ -27,8 +36,8 @@ export function stateOf(record: OwnerRecord | undefined, limit: BucketLimit): Bu
 }
 
 /** The bucket of a limit, made full if there is none. */
-export function ownState(record: OwnerRecord, limit: BucketLimit, nowMs: number): BucketState {
-  const known = stateOf(record, limit);
+export function ownState(record: OwnerRecord, limit: BucketLimit, place: number, nowMs: number): BucketState {
+  const known = stateOf(record, limit, place);
   if (known) return known;
   const made = fullBucket(limit, nowMs);
   record.states.push(made);
