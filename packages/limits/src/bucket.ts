@@ -14,13 +14,8 @@ import * as slot from './slot-bucket.ts';
  */
 export type BucketState = rate.RateState | calendar.CalendarState | slot.SlotState;
 
-/** What one admission took from one bucket. */
-export interface Taking {
-  readonly limit: BucketLimit;
-  /** Units held until the end; 0 where the limit counts requests, which are charged at once. */
-  readonly heldUnits: number;
-  readonly charge: rate.RateCharge | calendar.CalendarCharge | undefined;
-}
+/** What a charge remembers, to be taken back. */
+export type Charge = rate.RateCharge | calendar.CalendarCharge;
 
 /** How many of its parts a bucket keeps for one unit. */
 export function grainsPerUnit(limit: BucketLimit): number {
@@ -31,6 +26,16 @@ export function grainsPerUnit(limit: BucketLimit): number {
 export function unitsAsked(limit: BucketLimit, demand: Demand): number {
   if (limit.kind === 'concurrency') return demand.requests;
   return limit.counts === 'requests' ? demand.requests : tokensOf(limit, demand);
+}
+
+/** The part of them that is held until the end; 0 where the limit counts requests, which are charged at once. */
+export function unitsHeld(limit: BucketLimit, demand: Demand): number {
+  return isChargedAtOnce(limit) ? 0 : unitsAsked(limit, demand);
+}
+
+/** Whether the limit counts requests: they are charged when they are admitted. */
+export function isChargedAtOnce(limit: BucketLimit): boolean {
+  return limit.kind !== 'concurrency' && limit.counts === 'requests';
 }
 
 /** Units that a settlement charges. Requests were charged before, slots never are. */
@@ -107,39 +112,53 @@ export function advance(state: BucketState, nowMs: number): void {
   else dropPast(state.held, nowMs);
 }
 
-/** Takes units for which there is room: charges requests, holds tokens and slots in the slice that ends at `endMs`. */
-export function take(state: BucketState, limit: BucketLimit, units: number, endMs: number): Taking {
-  if (limit.kind !== 'concurrency' && limit.counts === 'requests') {
-    if (state.kind === 'rate') return { limit, heldUnits: 0, charge: rate.chargeRate(state, units) };
-    if (state.kind === 'calendar') return { limit, heldUnits: 0, charge: calendar.useCalendar(state, units) };
+/**
+ * Takes units for which there is room: charges requests, and gives back the charge; holds tokens and slots in the slice that ends
+ * at `endMs`.
+ */
+export function take(
+  state: BucketState,
+  limit: BucketLimit,
+  units: number,
+  endMs: number,
+): Charge | undefined {
+  if (isChargedAtOnce(limit)) {
+    if (state.kind === 'rate') return rate.chargeRate(state, units);
+    if (state.kind === 'calendar') return calendar.useCalendar(state, units);
   }
   hold(state.held, endMs, units);
-  return { limit, heldUnits: units, charge: undefined };
+  return undefined;
 }
 
 /** Swaps what is held for what was used. The bucket stands at the present; a hold whose lease ran out is free already. */
 export function settle(
   state: BucketState,
-  taking: Taking,
+  limit: BucketLimit,
+  heldUnits: number,
   endMs: number,
   used: Settlement,
   nowMs: number,
 ): void {
-  release(state.held, endMs, taking.heldUnits, nowMs);
-  const units = unitsUsed(taking.limit, used);
+  release(state.held, endMs, heldUnits, nowMs);
+  const units = unitsUsed(limit, used);
   if (state.kind === 'rate') rate.useRate(state, units);
   else if (state.kind === 'calendar') calendar.useCalendar(state, units);
 }
 
 /** Whether settling changes this bucket, even one that nothing was taken from. */
-export function isTouchedBy(taking: Taking, used: Settlement): boolean {
-  return taking.heldUnits > 0 || unitsUsed(taking.limit, used) > 0;
+export function isTouchedBy(limit: BucketLimit, heldUnits: number, used: Settlement): boolean {
+  return heldUnits > 0 || unitsUsed(limit, used) > 0;
 }
 
 /** Gives back what was taken, as if it had never been. The bucket stands at the present. */
-export function cancel(state: BucketState, taking: Taking, endMs: number, nowMs: number): void {
-  release(state.held, endMs, taking.heldUnits, nowMs);
-  const { charge } = taking;
+export function cancel(
+  state: BucketState,
+  heldUnits: number,
+  charge: Charge | undefined,
+  endMs: number,
+  nowMs: number,
+): void {
+  release(state.held, endMs, heldUnits, nowMs);
   if (!charge) return;
   if (state.kind === 'rate' && 'era' in charge) rate.giveBackRate(state, charge);
   if (state.kind === 'calendar' && 'window' in charge) calendar.giveBackCalendar(state, charge);
@@ -148,12 +167,12 @@ export function cancel(state: BucketState, taking: Taking, endMs: number, nowMs:
 /** Moves a live hold to a later slice. One whose lease ran out stays lost: another request may have its place. */
 export function renew(
   state: BucketState,
-  taking: Taking,
+  heldUnits: number,
   endMs: number,
   newEndMs: number,
   nowMs: number,
 ): void {
-  if (release(state.held, endMs, taking.heldUnits, nowMs)) hold(state.held, newEndMs, taking.heldUnits);
+  if (release(state.held, endMs, heldUnits, nowMs)) hold(state.held, newEndMs, heldUnits);
 }
 
 /** Whether the bucket is as one that was never touched, and can be forgotten. Changes nothing. */

@@ -50,6 +50,7 @@ class ZoneCalendar {
 
   /** The first instant at which the calendar shows a later window. */
   endMs(window: number): number {
+    if (window === this.#current.window && this.#current.endMs > 0) return this.#current.endMs;
     const known = this.#ends.get(window);
     if (known !== undefined) return known;
     const endMs = this.#findStart(window + 1);
@@ -93,14 +94,16 @@ class ZoneCalendar {
 }
 
 const calendars = { day: new Map<string, ZoneCalendar>(), month: new Map<string, ZoneCalendar>() };
+/** The calendar asked last, which is the one asked next nearly always. */
+let last: { timeZone: string; period: CalendarPeriod; calendar: ZoneCalendar } | undefined;
 
 function calendarOf(timeZone: string, period: CalendarPeriod): ZoneCalendar {
+  if (last && last.timeZone === timeZone && last.period === period) return last.calendar;
   const zones = calendars[period];
-  const known = zones.get(timeZone);
-  if (known) return known;
-  const made = new ZoneCalendar(timeZone, period);
-  zones.set(timeZone, made);
-  return made;
+  const calendar = zones.get(timeZone) ?? new ZoneCalendar(timeZone, period);
+  zones.set(timeZone, calendar);
+  last = { timeZone, period, calendar };
+  return calendar;
 }
 
 /**

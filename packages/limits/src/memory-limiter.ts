@@ -31,6 +31,8 @@ export interface MemoryLimiterOptions {
 
 const LEASE_MS = 60_000;
 const SLICE_MS = 15_000;
+/** When the process began, by the time of day: read once, since asking for it costs more than the time itself. */
+const BEGAN_MS = performance.timeOrigin;
 const DONE: Promise<void> = Promise.resolve();
 
 /**
@@ -128,10 +130,11 @@ export class MemoryLimiter implements Limiter {
     if (denial) return { admitted: false, ...denial, buckets: this.#views(owners, clockMs) };
 
     const parts: HeldPart[] = [];
+    const charges: bucket.Charge[] = [];
     const views: BucketView[] = [];
     for (let index = 0; index < owners.length; index += 1) {
       const owner = owners[index];
-      if (owner && isFirst(owners, index)) parts.push(this.#take(owner, demand, clockMs, views));
+      if (owner && isFirst(owners, index)) parts.push(this.#take(owner, demand, clockMs, charges, views));
     }
     const endMs = sliceEndMs(clockMs, this.#leaseMs, this.#sliceMs);
     const reservation = new HeldRequest(this, requestId, demand, parts, endMs);
@@ -143,11 +146,18 @@ export class MemoryLimiter implements Limiter {
   }
 
   /** Takes from one owner's buckets what they were found to have room for. */
-  #take({ owner, buckets }: OwnerLimits, demand: Demand, clockMs: number, views: BucketView[]): HeldPart {
+  #take(
+    limits: OwnerLimits,
+    demand: Demand,
+    clockMs: number,
+    charges: bucket.Charge[],
+    views: BucketView[],
+  ): HeldPart {
+    const { owner, buckets } = limits;
     let record = this.#records.get(owner);
     const nowMs = recordTimeMs(record, clockMs);
     const endMs = sliceEndMs(nowMs, this.#leaseMs, this.#sliceMs);
-    const takings: bucket.Taking[] = [];
+    const firstCharge = charges.length;
     for (let place = 0; place < buckets.length; place += 1) {
       const limit = buckets[place];
       if (!limit) continue;
@@ -158,11 +168,12 @@ export class MemoryLimiter implements Limiter {
         state ??= ownState(record, limit, place, nowMs);
         bucket.adopt(state, limit, nowMs);
         record.touchedMs = nowMs;
-        takings.push(bucket.take(state, limit, units, endMs));
-      } else takings.push({ limit, heldUnits: 0, charge: undefined });
+        const charge = bucket.take(state, limit, units, endMs);
+        if (charge) charges.push(charge);
+      }
       views.push(bucket.viewOf(owner, limit, state, nowMs));
     }
-    return { owner, record, endMs, takings };
+    return { limits, demand, record, endMs, charges, firstCharge };
   }
 
   #end(reservation: Reservation, used: Settlement | undefined): Promise<void> {
@@ -187,22 +198,26 @@ export class MemoryLimiter implements Limiter {
   }
 
   #settlePart(part: HeldPart, used: Settlement, clockMs: number): void {
-    let record = part.record?.gone === false ? part.record : this.#records.get(part.owner);
+    const { limits, demand } = part;
+    const { owner, buckets } = limits;
+    let record = part.record?.gone === false ? part.record : this.#records.get(owner);
     // What was held in a record that is gone ran out with its lease.
     const endMs = record === part.record ? part.endMs : 0;
     const nowMs = recordTimeMs(record, clockMs);
-    for (let place = 0; place < part.takings.length; place += 1) {
-      const taking = part.takings[place];
-      if (!taking || !bucket.isTouchedBy(taking, used)) continue;
-      let state = stateOf(record, taking.limit, place);
+    for (let place = 0; place < buckets.length; place += 1) {
+      const limit = buckets[place];
+      if (!limit) continue;
+      const heldUnits = bucket.unitsHeld(limit, demand);
+      if (!bucket.isTouchedBy(limit, heldUnits, used)) continue;
+      let state = stateOf(record, limit, place);
       if (!state) {
         // A limit of 0 admits nothing, with or without a debt.
-        if (sizeOf(taking.limit) === 0) continue;
-        record ??= this.#record(part.owner, nowMs);
-        state = ownState(record, taking.limit, place, nowMs);
+        if (sizeOf(limit) === 0) continue;
+        record ??= this.#record(owner, nowMs);
+        state = ownState(record, limit, place, nowMs);
       }
       bucket.advance(state, nowMs);
-      bucket.settle(state, taking, endMs, used, nowMs);
+      bucket.settle(state, limit, heldUnits, endMs, used, nowMs);
       if (record) record.touchedMs = nowMs;
     }
   }
@@ -267,7 +282,7 @@ function tokens(value: number): number {
 }
 
 function steadyNowMs(): number {
-  return performance.timeOrigin + performance.now();
+  return BEGAN_MS + performance.now();
 }
 
 function closedError(): Error {

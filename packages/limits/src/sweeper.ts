@@ -2,8 +2,10 @@ import type { EndedRequests } from './ended-requests.ts';
 import { HeldRequest } from './held-request.ts';
 import { isRecordIdle, type OwnerRecord } from './owner-record.ts';
 
-/** Records looked at with each call: more than a call can make, so that sweeping is never slower than making. */
-const STEP = 2;
+/** Records looked at for each call: more than a call makes, so that sweeping is never slower than making. */
+const LOOKS_A_CALL = 2;
+/** Calls whose looks are made at once: to begin costs more than to look. */
+const CALLS_A_STEP = 16;
 const ROUND_EVERY_MS = 500;
 /** Some 2 ms of work at most. */
 const ROUND = 5_000;
@@ -23,6 +25,7 @@ export class Sweeper {
   #nextRecord: Iterator<OwnerRecord>;
   #nextRequest: Iterator<HeldRequest>;
   #timer: NodeJS.Timeout | undefined;
+  #calls = 0;
 
   constructor(swept: Swept) {
     this.#swept = swept;
@@ -30,10 +33,13 @@ export class Sweeper {
     this.#nextRequest = swept.requests.values();
   }
 
-  /** A few steps on. */
+  /** A few steps on, for a call. */
   step(nowMs: number): void {
-    this.#sweepRecords(nowMs, STEP);
-    this.#sweepRequests(nowMs, STEP);
+    this.#calls += 1;
+    if (this.#calls < CALLS_A_STEP) return;
+    this.#calls = 0;
+    this.#sweepRecords(nowMs, LOOKS_A_CALL * CALLS_A_STEP);
+    this.#sweepRequests(nowMs, LOOKS_A_CALL * CALLS_A_STEP);
   }
 
   /** Sweeps while no calls come. The timer ends when nothing is left, and never keeps the process alive. */
