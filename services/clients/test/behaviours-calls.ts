@@ -132,7 +132,12 @@ export function describeCalls(client: Client, gateway: () => RunningGateway): vo
       const content = Buffer.concat([Buffer.from('ID3\u0004'), randomBytes(300_000)]);
       await writeFile(path, content);
       const { outcome, requests } = await gateway().received(() => upload(call(), path));
-      expect(only(requests).body.includes(content)).toBe(true);
+      const request = only(requests);
+      const { body } = request;
+      const boundary = /boundary="?([^";]+)/.exec(fieldOf(request, 'content-type') ?? '')?.[1];
+      expect(body.includes(content)).toBe(true);
+      expect(body.toString('latin1', 0, 200).split('\r\n')[0]).toBe(`--${boundary}`);
+      expect(body.toString('latin1').trimEnd().split('\r\n').at(-1)).toBe(`--${boundary}--`);
       // The stand-in has no files of Anthropic's; what it got is what counts there.
       if (client.api === 'chat') succeeded(outcome);
     });

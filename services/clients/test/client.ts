@@ -86,6 +86,8 @@ export interface Client {
   };
   /** Sends the file with this path. */
   readonly uploads?: Readonly<Record<string, (call: Call, path: string) => Promise<Outcome>>>;
+  /** Before its first call, where it is a process of its own. */
+  start?(): Promise<void>;
   close?(): Promise<void>;
 }
 

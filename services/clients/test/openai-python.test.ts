@@ -8,6 +8,7 @@ let gateway: RunningGateway;
 
 beforeAll(async () => {
   gateway = await startGateway(clients.map(({ name }) => name));
+  for (const client of clients) if (client.missing === undefined) await client.start?.();
 });
 afterAll(async () => {
   for (const client of clients) await client.close?.();

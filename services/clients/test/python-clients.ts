@@ -19,8 +19,12 @@ class Driver {
     this.#script = fileURLToPath(new URL(`python/${script}`, import.meta.url));
   }
 
+  async start(): Promise<void> {
+    await this.#started();
+  }
+
   async run(operation: string, call: Call, more: object = {}): Promise<Outcome> {
-    const running = this.#started();
+    const running = await this.#started();
     const ended = once(running.process, 'exit').then(() => undefined);
     const answered = once(running.lines, 'line');
     running.process.stdin?.write(`${JSON.stringify({ operation, ...call, ...more })}\n`);
@@ -38,12 +42,14 @@ class Driver {
     const running = this.#running;
     this.#running = undefined;
     if (running === undefined) return;
+    const { exitCode, signalCode } = running.process;
+    if (exitCode !== null || signalCode !== null) return;
     const ended = once(running.process, 'exit');
     running.process.kill('SIGKILL');
     await ended;
   }
 
-  #started() {
+  async #started() {
     if (this.#running) return this.#running;
     const child = spawn(pythonOf(this.#environment), [this.#script], { env: pythonVariables() });
     const running = { process: child, lines: createInterface({ input: child.stdout }), stderr: '' };
@@ -51,6 +57,12 @@ class Driver {
       running.stderr += chunk.toString();
     });
     this.#running = running;
+    const ended = once(child, 'exit').then(() => {
+      throw new Error(`Python ended. ${running.stderr}`);
+    });
+    ended.catch(() => {});
+    // Its first line says that it has read its imports.
+    await Promise.race([once(running.lines, 'line'), ended]);
     return running;
   }
 }
@@ -80,6 +92,7 @@ export const python028: Client = {
     run: (call, format) => old.run('embed', call, { format }),
   },
   uploads: uploads(old),
+  start: () => old.start(),
   close: () => old.close(),
 };
 
@@ -97,6 +110,7 @@ export const pythonLatest: Client = {
     run: (call, format) => latest.run('embed', call, { format }),
   },
   uploads: uploads(latest),
+  start: () => latest.start(),
   close: () => latest.close(),
 };
 
@@ -109,5 +123,6 @@ export const pythonLatestResponses: Client = {
   missing: whyNoPython('openai-latest'),
   ask: (call) => latest.run('ask_responses', call),
   stream: (call) => latest.run('stream_responses', call),
+  start: () => latest.start(),
   close: () => latest.close(),
 };

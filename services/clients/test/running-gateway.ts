@@ -59,7 +59,7 @@ export async function startGateway(clients: readonly string[]): Promise<RunningG
     ...entry(client, 'small'),
   ]);
   const settings = ['listen_port: 0', 'listen_host: 127.0.0.1', `target_url: ${upstream.url}`];
-  settings.push('require_known_keys: false', 'keys:', ...keys);
+  if (keys.length > 0) settings.push('require_known_keys: false', 'keys:', ...keys);
   await writeFile(file, `${settings.join('\n')}\n`);
   const gateway = await startProcess({
     command: process.execPath,

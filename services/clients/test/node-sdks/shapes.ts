@@ -35,7 +35,7 @@ export const ResponseEvent = z.object({
 });
 
 /** Whether a value is a stream of events. */
-export function isIterable(value: unknown): value is AsyncIterable<unknown> {
+function isIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 

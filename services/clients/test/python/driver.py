@@ -24,6 +24,7 @@ class Outcome:
 
 def serve(operations, explain):
     """`operations` by their names take a call and an outcome; `explain` makes a failure of what they raise."""
+    print("ready", flush=True)
     for line in sys.stdin:
         call = json.loads(line)
         outcome = Outcome()

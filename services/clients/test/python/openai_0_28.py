@@ -66,6 +66,8 @@ def explain(error):
         "message": str(error),
     }
     if isinstance(error, openai.error.OpenAIError):
+        # str(error) has the request's id before it.
+        failure["message"] = error.user_message
         failure["status"] = error.http_status
         failure["requestId"] = error.request_id
         failure["headers"] = text_headers(error.headers)
