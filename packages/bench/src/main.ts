@@ -88,7 +88,7 @@ async function main(args: readonly string[]): Promise<number> {
   const tookS = Math.round((performance.now() - startedMs) / 1_000);
   const missed = figures.filter((figure) => ['not met', 'unknown'].includes(verdictOf(figure)));
   const summary =
-    missed.length === 0 ? 'Every bound is met.' : `Not met: ${missed.map(({ id }) => id).join(', ')}.`;
+    missed.length === 0 ? 'No bound is broken.' : `Not met: ${missed.map(({ id }) => id).join(', ')}.`;
   process.stdout.write(`${tableOf(figures)}\n\n${summary} Measured in ${tookS} s.\n`);
   return asked.strict && missed.length > 0 ? 1 : 0;
 }
