@@ -57,12 +57,13 @@ describe('An upstream that cannot be reached', () => {
       `https://127.0.0.1:${upstream.port}`,
       `${LIMITS}\ntimeouts: { connect: 200ms }`,
     );
-    const startedMs = performance.now();
-    for (const answer of [await running.chat(), await fetch(`${running.url}/v1/models`, { headers: KEY })]) {
+    for (const call of [() => running.chat(), () => fetch(`${running.url}/v1/models`, { headers: KEY })]) {
+      const startedMs = performance.now();
+      const answer = await call();
+      expect(performance.now() - startedMs).toBeLessThan(2_500);
       expect(answer.status).toBe(502);
       expect(errorIn(await answer.text()).code).toBe('upstream_unreachable');
     }
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
     await nothingOpen(running);
   });
 
