@@ -61,11 +61,18 @@ export async function startGateway(clients: readonly string[]): Promise<RunningG
   const settings = ['listen_port: 0', 'listen_host: 127.0.0.1', `target_url: ${upstream.url}`];
   if (keys.length > 0) settings.push('require_known_keys: false', 'keys:', ...keys);
   await writeFile(file, `${settings.join('\n')}\n`);
+  const cleanUp = async () => {
+    await upstream.close();
+    await rm(folder, { recursive: true, force: true });
+  };
   const gateway = await startProcess({
     command: process.execPath,
     args: [MAIN, '--config', file],
     env: { NODE_OPTIONS: undefined },
     readyWhen: /"message":"listening","url":"([^"]+)"/,
+  }).catch(async (error: unknown) => {
+    await cleanUp();
+    throw error;
   });
   const { url } = gateway;
   if (url === undefined) throw new Error('The gateway did not say where it listens.');
@@ -89,8 +96,7 @@ export async function startGateway(clients: readonly string[]): Promise<RunningG
     },
     close: async () => {
       await gateway[Symbol.asyncDispose]();
-      await upstream.close();
-      await rm(folder, { recursive: true, force: true });
+      await cleanUp();
     },
   };
 }
