@@ -11,13 +11,14 @@ describe('An upstream that cannot be reached', () => {
   it('is a 502 upstream_unreachable that may be tried again, with everything given back', async () => {
     const port = await freePort();
     const running = await startInFrontOf(`http://127.0.0.1:${port}`, LIMITS);
-    const startedMs = performance.now();
     for (const call of [
       () => running.chat(),
       () => fetch(`${running.url}/v1/models`, { headers: KEY }),
       () => fetch(`${running.url}/v1/files`, { method: 'POST', headers: KEY, body: 'x'.repeat(300_000) }),
     ]) {
+      const startedMs = performance.now();
       const answer = await call();
+      expect(performance.now() - startedMs).toBeLessThan(2_000);
       expect(answer.status).toBe(502);
       expect(answer.headers.get('x-nexus-source')).toBe('nexus');
       expect(answer.headers.has('x-should-retry')).toBe(false);
@@ -27,7 +28,6 @@ describe('An upstream that cannot be reached', () => {
       });
       await nothingOpen(running);
     }
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
     expect(Object.fromEntries(await usedBy(running))).toEqual({
       requests_per_minute: 0,
       concurrent_requests: 0,
