@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type Simulator, startSimulator } from '@nexus/simulator';
 import { readSse, until } from '@nexus/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -78,7 +79,6 @@ describe.skipIf(nginx.missing)(`a gateway that is told to end${NEEDS_NGINX}`, ()
   it('keeps its idle connections for longer than nginx does', async () => {
     const answer = await fetch(`http://127.0.0.1:${gateway.port}/health`);
     const seconds = Number(/timeout=(\d+)/.exec(answer.headers.get('keep-alive') ?? '')?.[1]);
-    const { readFileSync } = await import('node:fs');
     for (const folder of ['nexus', 'compose']) {
       const text = readFileSync(new URL(`../../../nginx/${folder}/instances.conf`, import.meta.url), 'utf8');
       const there = Number(/^\s*keepalive_timeout (\d+)s;/m.exec(text)?.[1]);

@@ -99,6 +99,10 @@ describe.skipIf(nginx.missing)(`what nginx tells an instance of the client${NEED
           status: 200,
           instance: `127.0.0.1:${gateway.port}`,
         });
+      await ask(edge.url, '/metrics?token=sk-in-the-query', { headers: { 'x-request-id': 'refused' } });
+      await expect
+        .poll(() => edge.accessLog().find(({ request_id }) => request_id === 'refused'))
+        .toMatchObject({ method: 'GET', path: '/metrics', status: 404, instance: '' });
       expect(JSON.stringify(edge.accessLog())).not.toContain('sk-in');
     });
   });
