@@ -2,7 +2,7 @@ import { GatewayError } from '@nexus/domain';
 import { askUsage, type Splice } from './ask-usage.ts';
 import type { CallKind } from './call-kind.ts';
 import { fieldOf, isArray, type JsonObject } from './json-value.ts';
-import type { TopLevelScan } from './top-level-scan.ts';
+import type { Span, TopLevelScan } from './top-level-scan.ts';
 
 /** What admission needs of a metered call. */
 export interface CallReading {
@@ -52,10 +52,14 @@ function amountOf(value: unknown): number | undefined {
 
 /** The larger of the three ways to state a bound: whichever the upstream obeys, the hold covers it. */
 export function statedOutputTokens(call: JsonObject): number | undefined {
-  const stated = [call.max_tokens, call.max_completion_tokens, call.max_output_tokens]
-    .map(amountOf)
-    .filter((amount) => amount !== undefined);
-  return stated.length > 0 ? Math.max(...stated) : undefined;
+  return larger(
+    larger(amountOf(call.max_tokens), amountOf(call.max_completion_tokens)),
+    amountOf(call.max_output_tokens),
+  );
+}
+
+function larger(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || (other !== undefined && other > one) ? other : one;
 }
 
 /** How many answers a call asks for. */
@@ -73,15 +77,21 @@ function promptsOf(prompt: unknown): number {
   return isArray(prompt) && typeof prompt[0] !== 'number' ? Math.max(1, prompt.length) : 1;
 }
 
-/** The splice for a scanned body, if it is a stream that has one. */
+/** Whether the usage chunk can be asked for: in the streams of these calls. */
+export function canAskUsage(kind: CallKind, stream: boolean): boolean {
+  return stream && (kind === 'chat' || kind === 'completion');
+}
+
+/** The splice for a body whose `{` and `stream_options` stand there, if it is a stream that has one. */
 export function usageSplice(
   kind: CallKind,
   stream: boolean,
   body: Buffer,
-  scan: TopLevelScan,
+  open: number,
+  options: Span | undefined,
 ): Splice | undefined {
-  if (!stream || (kind !== 'chat' && kind !== 'completion')) return undefined;
-  const splice = askUsage(body, scan.open, scan.fields.get('stream_options'));
+  if (!canAskUsage(kind, stream)) return undefined;
+  const splice = askUsage(body, open, options);
   if (splice === 'duplicate') throw twice('stream_options.include_usage');
   return splice;
 }

@@ -15,6 +15,18 @@ const CL100K = /^(?:gpt-4(?![\w.])|gpt-3\.?5|text-embedding-|davinci-002|babbage
 export function encodingOf(model: string | undefined): EncodingName {
   // Names are short; a longer one is hostile and unknown.
   if (model === undefined || model.length > 256) return 'o200k_base';
+  if (model !== lastModel) {
+    lastEncoding = findEncoding(model);
+    lastModel = model;
+  }
+  return lastEncoding;
+}
+
+/** Asked two or three times for each call, and most calls name the model that the last one named. */
+let lastModel = '';
+let lastEncoding: EncodingName = 'o200k_base';
+
+function findEncoding(model: string): EncodingName {
   let name = model.slice(model.lastIndexOf('/') + 1).toLowerCase();
   if (name.startsWith('ft:')) name = name.slice(3);
   return CL100K.test(name) ? 'cl100k_base' : 'o200k_base';

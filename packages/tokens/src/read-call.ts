@@ -1,5 +1,6 @@
 import {
   type CallReading,
+  canAskUsage,
   choicesOf,
   EMPTY_BODY,
   invalidBody,
@@ -12,7 +13,7 @@ import {
 } from './call-fields.ts';
 import type { CallKind } from './call-kind.ts';
 import { encodingOf } from './encoding.ts';
-import { isObject, textField } from './json-value.ts';
+import { isObject, type JsonObject, textField } from './json-value.ts';
 import { PromptTally } from './prompt-tally.ts';
 import { tallyPrompt } from './prompt-tokens.ts';
 import { TopLevelScan } from './top-level-scan.ts';
@@ -39,21 +40,20 @@ const TOLD_APART_BYTES = 64 * 1024;
 export function readCall(kind: CallKind, body: Buffer, maxCountedChars: number): CallReading {
   const start = startOfJson(body);
   if (start === body.length) throw invalidBody(EMPTY_BODY);
-  const scan = new TopLevelScan(body, start, body.length, METERED_FIELDS);
-  scan.step(body.length);
-  // What doesn't begin as an object is wrong in any case; of a few kilobytes the parser may say how.
-  if (scan.open < 0 && body.length > TOLD_APART_BYTES) throw invalidBody(NOT_AN_OBJECT);
-  if (scan.deepest > DEEPEST || scan.parts > MOST_PARTS) {
-    throw new RangeError('The body has too many parts, or too deep ones, to be parsed.');
-  }
-  const call = parse(body.toString('utf8', start));
+  // A body of fewer bytes can't exceed a bound: it is scanned only where its names leave a doubt.
+  let scan = body.length > DEEPEST ? boundedScan(body, start) : undefined;
+  const text = body.toString('utf8', start);
+  const call = parse(text);
   if (!isObject(call)) throw invalidBody(NOT_AN_OBJECT);
-  refuseDuplicates(scan);
+  const stream = call.stream === true;
+  const hasOptions = canAskUsage(kind, stream) && Object.hasOwn(call, 'stream_options');
+  if (hasOptions || !namesOnce(call, text)) scan ??= boundedScan(body, start);
+  if (scan) refuseDuplicates(scan);
 
   const model = textField(call, 'model');
   const tally = new PromptTally(encodingOf(model), maxCountedChars);
   tallyPrompt(tally, kind, call);
-  const stream = call.stream === true;
+  const open = scan?.open ?? body.indexOf('{', start);
   return {
     model,
     stream,
@@ -61,8 +61,38 @@ export function readCall(kind: CallKind, body: Buffer, maxCountedChars: number):
     inputSource: tally.exact ? 'counted' : 'estimated',
     choices: choicesOf(kind, call),
     statedOutputTokens: statedOutputTokens(call),
-    askUsage: usageSplice(kind, stream, body, scan),
+    askUsage: usageSplice(kind, stream, body, open, scan?.fields.get('stream_options')),
   };
+}
+
+function boundedScan(body: Buffer, start: number): TopLevelScan {
+  const scan = new TopLevelScan(body, start, body.length, METERED_FIELDS);
+  scan.step(body.length);
+  // What doesn't begin as an object is wrong in any case; of a few kilobytes the parser may say how.
+  if (scan.open < 0 && body.length > TOLD_APART_BYTES) throw invalidBody(NOT_AN_OBJECT);
+  if (scan.deepest > DEEPEST || scan.parts > MOST_PARTS) {
+    throw new RangeError('The body has too many parts, or too deep ones, to be parsed.');
+  }
+  return scan;
+}
+
+const QUOTED: ReadonlyMap<string, string> = new Map([...METERED_FIELDS].map((name) => [name, `"${name}"`]));
+/** A name that has no other spelling in capitals, and whose characters have none but an escape by number. */
+const PLAIN_NAME = /^[a-z0-9_.-]*$/;
+
+/**
+ * True where the text can't name a metered field twice, whatever the spelling: all names that JSON.parse kept are plain,
+ * nothing is escaped by number, and none of the metered names stands in quotes twice, anywhere. False only means that it must be scanned.
+ */
+function namesOnce(call: JsonObject, text: string): boolean {
+  if (text.includes('\\u')) return false;
+  for (const name of Object.keys(call)) {
+    const quoted = QUOTED.get(name);
+    if (quoted === undefined) {
+      if (!PLAIN_NAME.test(name)) return false;
+    } else if (text.includes(quoted, text.indexOf(quoted) + quoted.length)) return false;
+  }
+  return true;
 }
 
 function parse(text: string): unknown {

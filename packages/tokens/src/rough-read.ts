@@ -58,7 +58,7 @@ export async function readRoughly(kind: CallKind, body: Buffer): Promise<CallRea
     inputSource: 'estimated',
     choices: choicesOf(kind, call),
     statedOutputTokens: statedOutputTokens(call),
-    askUsage: usageSplice(kind, stream, body, scan),
+    askUsage: usageSplice(kind, stream, body, scan.open, scan.fields.get('stream_options')),
   };
 }
 

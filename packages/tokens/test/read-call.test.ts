@@ -1,8 +1,11 @@
 import { GatewayError } from '@nexus/domain';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CallReading } from '../src/call-fields.ts';
+import { METERED_FIELDS } from '../src/call-fields.ts';
 import type { CallKind } from '../src/call-kind.ts';
 import { readCall } from '../src/read-call.ts';
+import { TopLevelScan } from '../src/top-level-scan.ts';
 
 const MAX_CHARS = 1024 * 1024;
 
@@ -204,4 +207,39 @@ describe('readCall', () => {
       }
     },
   );
+});
+
+describe('a body that names a metered field more than once', () => {
+  const names = ['model', 'stream', 'n', 'max_tokens', 'system', 'user', 'content', '__proto__'];
+  /** A name as a client may spell it: in capitals, with escapes, or as it is. */
+  const spelled = fc
+    .tuple(fc.constantFrom(...names), fc.constantFrom('plain', 'plain', 'capital', 'escaped', 'kelvin'))
+    .map(([name, how]) => {
+      if (how === 'capital') return `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+      if (how === 'escaped') return `\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
+      return how === 'kelvin' ? name.replace('k', '\u212a') : name;
+    });
+  const value = fc.oneof(
+    fc.constantFrom('1', 'true', '"model"', '"\\"model\\""', '[]', '"\\u006d"', '"\\\\"'),
+    fc.array(spelled, { maxLength: 3 }).map((keys) => `{${keys.map((key) => `"${key}":1`).join(',')}}`),
+  );
+  const field = fc.tuple(spelled, value).map(([name, text]) => `"${name}" : ${text}`);
+
+  it('is refused just where a scan of its bytes finds one', () => {
+    fc.assert(
+      fc.property(fc.array(field, { maxLength: 6 }), (fields) => {
+        const body = Buffer.from(`\n{${fields.join(', ')}}`);
+        const scan = new TopLevelScan(body, 0, body.length, METERED_FIELDS);
+        scan.step(body.length);
+        let refused = false;
+        try {
+          readCall('embedding', body, MAX_CHARS);
+        } catch (error) {
+          refused = error instanceof GatewayError && error.message.includes('more than once');
+        }
+        expect(refused).toBe(scan.duplicate !== undefined);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
