@@ -8,4 +8,7 @@ export {
   type SizeRefusal,
   sizeRefusal,
 } from './output-reservation.ts';
+export { type Connections, connectRedis, type RedisSettings, redisOptions } from './redis/connections.ts';
+export { RedisAwayError } from './redis/redis-away-error.ts';
+export { RedisLimiter, type RedisLimiterOptions } from './redis/redis-limiter.ts';
 export { RequestEndedError } from './request-ended-error.ts';

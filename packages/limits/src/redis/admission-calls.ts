@@ -1,0 +1,115 @@
+import { type Answer, AnswerReader, OUT_OF_BOUNDS } from './answer.ts';
+import { type Asking, CallMessage, type LeaseTimes } from './asking.ts';
+import { RedisAwayError } from './redis-away-error.ts';
+import type { RedisTime } from './redis-time.ts';
+import { isReply } from './scripts.ts';
+
+/** Sends one call of admit.lua. `isReady`: whether it can be sent at all. */
+export interface AdmitCall {
+  isReady(): boolean;
+  send(keys: readonly string[], message: Buffer): Promise<unknown>;
+}
+
+interface Waiting {
+  readonly markerKey: string | undefined;
+  readonly asking: Asking;
+  /** Round which time the calendar's bounds are sent; undefined: Redis' time. */
+  aroundMs: number | undefined;
+  tries: number;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: RedisAwayError) => void;
+}
+
+/** More would keep Redis busy for longer than a millisecond or two, in which everybody else waits. */
+const MAX_TOGETHER = 64;
+/** Calendar's bounds are wrong at most once for each of: this clock, Redis' clock, a record that is ahead of it. */
+const MAX_TRIES = 3;
+
+/**
+ * Brings admissions to Redis. One goes at once; those that come while a call is under way go together in the next, in the order
+ * of their arrival, each all-or-none by itself.
+ */
+export class AdmissionCalls {
+  readonly #call: AdmitCall;
+  readonly #times: LeaseTimes;
+  readonly #time: RedisTime;
+  #waiting: Waiting[] = [];
+  #isUnderWay = false;
+
+  constructor(call: AdmitCall, times: LeaseTimes, time: RedisTime) {
+    this.#call = call;
+    this.#times = times;
+    this.#time = time;
+  }
+
+  /**
+   * Asks Redis once. Without a marker's key it only looks.
+   * @throws RedisAwayError
+   */
+  ask(markerKey: string | undefined, asking: Asking): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ markerKey, asking, aroundMs: undefined, tries: 0, resolve, reject });
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    if (this.#isUnderWay || this.#waiting.length === 0) return;
+    if (!this.#call.isReady()) {
+      this.#rejectWaiting(new Error('There is no connection to Redis'));
+      return;
+    }
+    const together = this.#waiting.slice(0, MAX_TOGETHER);
+    this.#waiting = this.#waiting.slice(MAX_TOGETHER);
+    this.#isUnderWay = true;
+    void this.#send(together);
+  }
+
+  async #send(together: readonly Waiting[]): Promise<void> {
+    try {
+      const message = new CallMessage(this.#times, together.length);
+      for (const { markerKey, asking, aroundMs } of together)
+        message.addAdmission(markerKey, asking, aroundMs ?? this.#time.nowMs());
+      const reader = new AnswerReader(await this.#call.send(message.keys, message.end()));
+      this.#tell(together, reader);
+      this.#isUnderWay = false;
+    } catch (cause) {
+      this.#isUnderWay = false;
+      // What waited for this call has waited as long: it can't wait for another that fails.
+      this.#rejectWaiting(cause);
+      const error = new RedisAwayError(cause, mayHaveRun(cause));
+      for (const { reject } of together) reject(error);
+    }
+    this.#next();
+  }
+
+  #tell(together: readonly Waiting[], reader: AnswerReader): void {
+    const nowMs = reader.next();
+    this.#time.learn(nowMs);
+    const answers = together.map(({ asking }) => reader.nextAnswer(asking, nowMs));
+    for (const [index, waiting] of together.entries()) {
+      const answer = answers[index];
+      if (!answer) continue;
+      if (answer.status !== OUT_OF_BOUNDS) waiting.resolve(answer);
+      else if (waiting.tries >= MAX_TRIES)
+        waiting.reject(new RedisAwayError(new Error('The clocks of the records are too far apart'), false));
+      else {
+        waiting.aroundMs = answer.strangeMs;
+        waiting.tries += 1;
+        this.#waiting.push(waiting);
+      }
+    }
+  }
+
+  #rejectWaiting(cause: unknown): void {
+    const error = new RedisAwayError(cause, false);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject } of waiting) reject(error);
+  }
+}
+
+/** Redis' own refusals come before a script runs, but `ERR`: that may be a script that stopped half-way. */
+function mayHaveRun(cause: unknown): boolean {
+  return !isReply(cause) || isReply(cause, 'ERR');
+}

@@ -1,0 +1,134 @@
+import type { Demand, Settlement } from '@nexus/domain';
+import { unitsAsked } from '../bucket.ts';
+import { LARGEST } from '../limit-problem.ts';
+import {
+  CALENDAR_CHARGED,
+  CALENDAR_HELD,
+  type CompiledBucket,
+  type CompiledOwner,
+  RATE_CHARGED,
+  SLOTS,
+} from './compiled-owner.ts';
+import { NumberMessage } from './message.ts';
+
+/** What one request asks of every bucket of its owners, in their order. */
+export interface Asking {
+  readonly owners: readonly CompiledOwner[];
+  /** Units, one for each bucket of each owner. */
+  readonly units: readonly number[];
+  /** How many requests it is: 0 isn't counted as one under way. */
+  readonly requests: number;
+}
+
+/** @throws RangeError if the demand isn't made of integers ≥ 0: taking less than nothing would fill buckets */
+export function askingOf(owners: readonly CompiledOwner[], demand: Demand): Asking {
+  const { requests, inputTokens, outputTokens } = demand;
+  if (!isCount(requests) || !isCount(inputTokens) || !isCount(outputTokens))
+    throw new RangeError('A demand is made of integers that are 0 or more');
+  const units: number[] = [];
+  // More than 2^52 fits no bucket: they are as impossible as 2^52.
+  for (const { buckets } of owners)
+    for (const { limit } of buckets) units.push(Math.min(unitsAsked(limit, demand), LARGEST));
+  return { owners, units, requests: Math.min(requests, LARGEST) };
+}
+
+/** Units that a settlement charges to a bucket. Requests were charged before, slots never are. */
+export function unitsUsed({ kind, limit }: CompiledBucket, used: Settlement): number {
+  if (kind === RATE_CHARGED || kind === CALENDAR_CHARGED || kind === SLOTS) return 0;
+  const tokens = {
+    requests: 0,
+    inputTokens: finite(used.inputTokens),
+    outputTokens: finite(used.outputTokens),
+  };
+  return Math.min(unitsAsked(limit, tokens), LARGEST);
+}
+
+/** Tokens as somebody else reported them: NaN and less than 0 are none, a fraction is rounded up. */
+function finite(tokens: number): number {
+  return tokens > 0 ? Math.min(Math.ceil(tokens), LARGEST) : 0;
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** How leases run, and how long an ended request is remembered. */
+export interface LeaseTimes {
+  readonly leaseMs: number;
+  readonly sliceMs: number;
+  readonly keepMs: number;
+}
+
+/** Builds one call's keys and message. The scripts' heads say how they are laid out. */
+export class CallMessage {
+  readonly keys: string[] = [];
+  readonly #message = new NumberMessage();
+  readonly #places = new Map<string, number>();
+
+  constructor({ leaseMs, sliceMs, keepMs }: LeaseTimes, count: number) {
+    for (const value of [leaseMs, sliceMs, keepMs, count]) this.#message.add(value);
+  }
+
+  /** An admission; without a marker it only looks. `nowMs` is Redis' time, about. */
+  addAdmission(markerKey: string | undefined, asking: Asking, nowMs: number): void {
+    this.#message.add(markerKey === undefined ? 0 : this.#place(markerKey));
+    this.#addOwners(asking, undefined, nowMs);
+  }
+
+  /** An end, by its number in finish.lua. */
+  addEnding(
+    what: number,
+    markerKey: string,
+    asking: Asking,
+    used: Settlement | undefined,
+    nowMs: number,
+  ): void {
+    this.#message.add(what);
+    this.#message.add(this.#place(markerKey));
+    this.#addOwners(asking, used ?? { inputTokens: 0, outputTokens: 0 }, nowMs);
+  }
+
+  end(): Buffer {
+    return this.#message.end();
+  }
+
+  #addOwners({ owners, units, requests }: Asking, used: Settlement | undefined, nowMs: number): void {
+    const message = this.#message;
+    message.add(owners.length);
+    let index = 0;
+    for (const { key, buckets, countsOpen } of owners) {
+      message.add(this.#place(key));
+      message.add(countsOpen ? requests : 0);
+      message.add(buckets.length);
+      for (const bucket of buckets) {
+        message.add(bucket.id);
+        message.add(units[index++] ?? 0);
+        if (used) message.add(unitsUsed(bucket, used));
+        message.add(bucket.size);
+        this.#addDetails(bucket, nowMs);
+      }
+    }
+  }
+
+  #addDetails(bucket: CompiledBucket, nowMs: number): void {
+    const message = this.#message;
+    if (bucket.kind === SLOTS) return;
+    if (bucket.kind === CALENDAR_HELD || bucket.kind === CALENDAR_CHARGED) {
+      const { window, bounds } = bucket.boundsAt(nowMs);
+      message.add(window);
+      for (const bound of bounds) message.add(bound);
+      return;
+    }
+    message.add(bucket.amount);
+    message.add(bucket.grain);
+  }
+
+  /** The place of a key, from 1. */
+  #place(key: string): number {
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    this.keys.push(key);
+    this.#places.set(key, this.keys.length);
+    return this.keys.length;
+  }
+}

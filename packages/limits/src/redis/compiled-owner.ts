@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import type { BucketLimit, OwnerLimits } from '@nexus/domain';
+import { windowAt, windowEndMs } from '../calendar.ts';
+import { limitProblem, sizeOf } from '../limit-problem.ts';
+
+/** Kinds of bucket as the scripts know them: record.lua has what each keeps. */
+export const RATE_CHARGED = 0;
+export const RATE_HELD = 1;
+export const CALENDAR_HELD = 2;
+export const SLOTS = 3;
+export const CALENDAR_CHARGED = 4;
+
+/** Windows of a calendar round a time: the first one's number, and the bounds of three. */
+interface Bounds {
+  readonly window: number;
+  readonly bounds: readonly number[];
+}
+
+/** A limit as it goes to Redis. */
+export class CompiledBucket {
+  readonly limit: BucketLimit;
+  /** Names the bucket within its owner's record; its remainder by 8 is the kind. */
+  readonly id: number;
+  readonly kind: number;
+  readonly size: number;
+  /** Grains to a unit. */
+  readonly grain: number;
+  #bounds: Bounds | undefined;
+
+  constructor(limit: BucketLimit) {
+    const problem = limitProblem(limit);
+    if (problem) throw new RangeError(`${limit.name} ${problem}`);
+    this.limit = limit;
+    this.kind = kindOf(limit);
+    const detail = limit.kind === 'rate' ? limit.periodMs : limit.kind === 'calendar' ? limit.period : '';
+    this.id = hash29(`${limit.kind} ${limit.name} ${detail}`) * 8 + this.kind;
+    this.size = sizeOf(limit);
+    this.grain = limit.kind === 'rate' ? limit.periodMs : 1;
+  }
+
+  /** What its bucket refills in a millisecond, in grains. */
+  get amount(): number {
+    return this.limit.kind === 'rate' ? this.limit.amount : 0;
+  }
+
+  /** The windows before, at and after a time; only for calendar limits. */
+  boundsAt(nowMs: number): Bounds {
+    const { limit } = this;
+    if (limit.kind !== 'calendar') throw new TypeError(`${limit.name} has no calendar`);
+    const known = this.#bounds;
+    if (known && nowMs >= (known.bounds[1] ?? 0) && nowMs < (known.bounds[2] ?? 0)) return known;
+    const { timeZone, period } = limit;
+    const window = windowAt(timeZone, period, nowMs);
+    const bounds = [-2, -1, 0, 1].map((offset) => windowEndMs(timeZone, period, window + offset));
+    this.#bounds = { window: window - 1, bounds };
+    return this.#bounds;
+  }
+}
+
+/** An owner as it goes to Redis. */
+export interface CompiledOwner {
+  readonly owner: string;
+  /** Of its record. */
+  readonly key: string;
+  readonly buckets: readonly CompiledBucket[];
+  /** Whether its record counts the requests under way: for slots, and for charges that may be cancelled. */
+  readonly countsOpen: boolean;
+}
+
+/** Works out once what of an owner's limits goes to Redis with each of its requests. */
+export class OwnerCompiler {
+  readonly #prefix: string;
+  readonly #known = new WeakMap<OwnerLimits, CompiledOwner>();
+
+  /** @param prefix what every record's key begins with, with the hash tag */
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** @throws RangeError if a limit can't be kept exactly, or two limits can't be told apart */
+  compile(limits: OwnerLimits): CompiledOwner {
+    const known = this.#known.get(limits);
+    if (known) return known;
+    const buckets = limits.buckets.map((limit) => new CompiledBucket(limit));
+    const ids = new Map<number, string>();
+    for (const { id, limit } of buckets) {
+      const other = ids.get(id);
+      if (other !== undefined)
+        throw new RangeError(`${limits.owner} has limits that can't be told apart: ${other}, ${limit.name}`);
+      ids.set(id, limit.name);
+    }
+    const countsOpen = buckets.some(({ kind }) => kind !== RATE_HELD && kind !== CALENDAR_HELD);
+    // A name may be a person's: the key shows its hash alone, which is always as long.
+    const key = `${this.#prefix}o:${shortHash(limits.owner)}`;
+    const compiled = { owner: limits.owner, key, buckets, countsOpen };
+    this.#known.set(limits, compiled);
+    return compiled;
+  }
+
+  /** Each owner once: nobody is charged twice for one request. */
+  compileAll(owners: readonly OwnerLimits[]): readonly CompiledOwner[] {
+    const all: CompiledOwner[] = [];
+    for (const limits of owners) {
+      const compiled = this.compile(limits);
+      if (!all.some(({ key }) => key === compiled.key)) all.push(compiled);
+    }
+    return all;
+  }
+}
+
+/** 132 bits of SHA-256, as 22 characters. */
+export function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}
+
+function kindOf(limit: BucketLimit): number {
+  if (limit.kind === 'concurrency') return SLOTS;
+  const isCharged = limit.counts === 'requests';
+  if (limit.kind === 'rate') return isCharged ? RATE_CHARGED : RATE_HELD;
+  return isCharged ? CALENDAR_CHARGED : CALENDAR_HELD;
+}
+
+/** FNV-1a, its upper 29 bits: an id with its kind must stay below 2^32. */
+function hash29(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 3;
+}

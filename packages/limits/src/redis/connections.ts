@@ -1,0 +1,137 @@
+import { Cluster, Redis } from 'ioredis';
+import type { RedisClient } from './scripts.ts';
+
+/** Where Redis is, and how to speak with it. Exactly one of `url`, `sentinels` and `cluster`. */
+export interface RedisSettings {
+  /** `redis://user:password@host:6379/0`; `rediss://` for TLS. */
+  readonly url?: string;
+  /** Sentinels as `host:port`, and the name of the master that they watch. */
+  readonly sentinels?: readonly string[];
+  readonly name?: string;
+  /** Some nodes of a cluster, as `host:port`; it tells the others. */
+  readonly cluster?: readonly string[];
+  /** For sentinels and cluster; a URL has its own. */
+  readonly username?: string;
+  readonly password?: string;
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
+  /** For TLS: PEM of the authorities that are trusted instead of the system's. With sentinels and cluster, `true` alone turns TLS on. */
+  readonly tls?: true | { readonly ca?: string; readonly servername?: string };
+  /** How long a call may take before it counts as failed. Default 75. */
+  readonly commandTimeoutMs?: number;
+}
+
+/** Two connections to the same Redis: admissions never queue behind anything else. */
+export interface Connections {
+  readonly admitting: RedisClient;
+  readonly ending: RedisClient;
+  /** Ends both now. */
+  close(): void;
+}
+
+const COMMAND_TIMEOUT_MS = 75;
+const CONNECT_TIMEOUT_MS = 1_000;
+const RETRY_MIN_MS = 50;
+const RETRY_MAX_MS = 300;
+
+/**
+ * The only options with which ioredis is safe here. By default it keeps commands for a Redis that is away and sends those again
+ * whose answer was lost: a request would wait for ever, or be charged twice.
+ */
+export function redisOptions(settings: RedisSettings = {}) {
+  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, username, password, tls } = settings;
+  return {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: commandTimeoutMs,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    enableAutoPipelining: false,
+    // RESP2: every Redis since 2.6 and every stand-in for it speaks it.
+    protocol: 2 as const,
+    disableClientInfo: true,
+    connectionName: 'nexus',
+    noDelay: true,
+    keepAlive: 10_000,
+    retryStrategy: retryMs,
+    // A replica that was a master until now: its address may belong to the new master after the next look-up.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    // A Redis that reads its file from disk answers LOADING: it is asked again soon, not after what it guesses.
+    maxLoadingRetryTime: RETRY_MAX_MS,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls: tls === true ? {} : { ...tls } }),
+  };
+}
+
+/**
+ * Connects, and keeps trying for as long as it isn't closed. Nothing is thrown where Redis is away: it may come later.
+ * @param onError hears of every connection that fails; the same cause may come again and again
+ * @throws TypeError if the settings name no Redis, or a URL that isn't one
+ */
+export function connectRedis(settings: RedisSettings, onError: (error: unknown) => void): Connections {
+  const [admitting, ending] = [connectOne(settings), connectOne(settings)];
+  for (const client of [admitting, ending]) client.on('error', onError);
+  return {
+    admitting,
+    ending,
+    close() {
+      admitting.disconnect();
+      ending.disconnect();
+    },
+  };
+}
+
+function connectOne(settings: RedisSettings): RedisClient {
+  const options = redisOptions(settings);
+  const { url, sentinels, cluster, name } = settings;
+  if (url !== undefined) {
+    if (!/^rediss?:\/\//.test(url) || !URL.canParse(url))
+      throw new TypeError('The URL of Redis must begin with redis:// or rediss://');
+    return new Redis(url, options);
+  }
+  if (sentinels !== undefined) {
+    if (name === undefined) throw new TypeError('Sentinels must be told the name of the master');
+    const { sentinelUsername, sentinelPassword, tls } = settings;
+    return new Redis({
+      ...options,
+      sentinels: sentinels.map(address),
+      name,
+      sentinelRetryStrategy: retryMs,
+      sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
+      failoverDetector: true,
+      ...(tls === undefined ? {} : { enableTLSForSentinelMode: true }),
+      ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+      ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    });
+  }
+  if (cluster === undefined) throw new TypeError('There is no address of a Redis');
+  return new Cluster(cluster.map(address), {
+    redisOptions: options,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryMs,
+    // One move is normal; a slot that is under way between two nodes is away.
+    maxRedirections: 2,
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    retryDelayOnTryAgain: 0,
+    slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+    slotsRefreshInterval: 2_000,
+    // Nodes may name themselves by an address that only they know; a look-up of their name takes time that nobody has.
+    dnsLookup: (host, found) => found(null, host),
+  });
+}
+
+/** Between 50 and 300 ms, at random: a Redis that comes back isn't greeted by all instances at once. */
+function retryMs(times: number): number {
+  const mostMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(times, 8));
+  return RETRY_MIN_MS + Math.random() * (mostMs - RETRY_MIN_MS);
+}
+
+function address(text: string): { host: string; port: number } {
+  const match = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text);
+  const [, host, port] = match ?? [];
+  if (host === undefined || port === undefined || Number(port) > 65_535)
+    throw new TypeError(`${JSON.stringify(text)} is no address of a Redis; write host:port`);
+  return { host, port: Number(port) };
+}

@@ -1,0 +1,52 @@
+const INITIAL_BYTES = 1_024;
+/** msgpack's `array 32`: a marker and the length, written last. */
+const HEAD_BYTES = 5;
+/** The most that one number takes: a marker and a double. */
+const NUMBER_BYTES = 9;
+
+/** Writes an array of numbers as msgpack, which Redis' Lua reads in one call (`cmsgpack.unpack`). */
+export class NumberMessage {
+  #bytes = Buffer.allocUnsafe(INITIAL_BYTES);
+  #at = HEAD_BYTES;
+  #count = 0;
+
+  add(value: number): void {
+    if (this.#at + NUMBER_BYTES > this.#bytes.length) this.#grow();
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (value >= 0 && value < 2 ** 32 && Number.isInteger(value)) {
+      if (value < 0x80) bytes[at++] = value;
+      else if (value < 0x1_00_00) {
+        bytes[at] = 0xcd;
+        bytes[at + 1] = value >>> 8;
+        bytes[at + 2] = value & 0xff;
+        at += 3;
+      } else {
+        bytes[at] = 0xce;
+        at = bytes.writeUInt32BE(value, at + 1);
+      }
+    } else {
+      bytes[at] = 0xcb;
+      at = bytes.writeDoubleBE(value, at + 1);
+    }
+    this.#at = at;
+    this.#count += 1;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The message so far. The writer must not be used after that: the bytes are its own. */
+  end(): Buffer {
+    this.#bytes[0] = 0xdd;
+    this.#bytes.writeUInt32BE(this.#count, 1);
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #grow(): void {
+    const larger = Buffer.allocUnsafe(this.#bytes.length * 2);
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+  }
+}

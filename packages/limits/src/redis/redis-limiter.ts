@@ -1,0 +1,283 @@
+import type {
+  Admission,
+  BucketView,
+  Decision,
+  Demand,
+  Limiter,
+  LimiterState,
+  OwnerLimits,
+  Reservation,
+  Settlement,
+} from '@nexus/domain';
+import { dropPast, heldUnits, hold, noSlices, release, sliceEndMs } from '../lease-slices.ts';
+import { RequestEndedError } from '../request-ended-error.ts';
+import { AdmissionCalls } from './admission-calls.ts';
+import { ADMITTED, type Answer, DENIED, ENDED } from './answer.ts';
+import { denialOf, viewsOf } from './answer-decision.ts';
+import { type Asking, askingOf, type LeaseTimes } from './asking.ts';
+import { OwnerCompiler, shortHash } from './compiled-owner.ts';
+import type { Connections } from './connections.ts';
+import { ASSERT, CANCEL, EndingQueue, RENEW, SETTLE } from './ending-queue.ts';
+import { RedisAwayError } from './redis-away-error.ts';
+import { RedisReservation } from './redis-reservation.ts';
+import { RedisTime } from './redis-time.ts';
+import { limiterScripts, runScript } from './scripts.ts';
+import { SureDenials } from './sure-denials.ts';
+
+export interface RedisLimiterOptions {
+  /** Closed with the limiter. */
+  readonly connections: Connections;
+  /**
+   * What every key begins with, as a hash tag: `{nexus}`, so that all keys of one prefix share a slot of a cluster. Default
+   * `nexus`.
+   */
+  readonly keyPrefix?: string;
+  /** How long a hold lives that nobody renews, at least; at most `sliceMs` longer. The same on every instance. Default 60 s. */
+  readonly leaseMs?: number;
+  /** Default 15 s. */
+  readonly sliceMs?: number;
+  /** How many ends may wait for Redis. Default 100,000. */
+  readonly maxQueued?: number;
+  /**
+   * Whether to repeat a denial without asking Redis for as long as nothing that ends could make room, a second at most. Such a denial
+   * shows the buckets as they were when Redis was asked, with the refill since. Default true.
+   */
+  readonly repeatDenials?: boolean;
+  /** For tests: takes the place of Redis' clock (ms), in scripts that only tests load. */
+  readonly handClock?: () => number;
+}
+
+const LEASE_MS = 60_000;
+const SLICE_MS = 15_000;
+const MAX_QUEUED = 100_000;
+const RETRY_MS = 250;
+/** How long closing waits for the last ends to reach Redis. */
+const CLOSING_MS = 2_000;
+const PLAIN_ID = /^[\w-]{1,64}$/;
+
+/**
+ * Keeps the buckets in Redis, shared by every instance. An admission is one call of one script: all its buckets at once, by Redis'
+ * clock. Ends go over a connection of their own; `settle`, `cancel` and `renew` resolve when Redis has done them, or when it is
+ * clear that Redis is away: then they wait, and are done when it is back.
+ *
+ * `admit` and `peek` reject with `RedisAwayError` if Redis doesn't answer in time, and take nothing then: what the call may
+ * yet take is cancelled. `state()` counts this instance's own reservations.
+ */
+export class RedisLimiter implements Limiter {
+  readonly #connections: Connections;
+  readonly #prefix: string;
+  readonly #times: LeaseTimes;
+  readonly #steadyMs: () => number;
+  readonly #time: RedisTime;
+  readonly #owners: OwnerCompiler;
+  readonly #calls: AdmissionCalls;
+  readonly #endings: EndingQueue;
+  readonly #denials: SureDenials | undefined;
+  readonly #requests = new Map<string, RedisReservation>();
+  /** Counts the live reservations, as a bucket does its holds. */
+  readonly #live = noSlices();
+  readonly #onAdmittingReady = () => this.#denials?.clear();
+  readonly #onEndingReady = () => this.#endings.wake();
+  #isClosed = false;
+
+  constructor(options: RedisLimiterOptions) {
+    const { connections, keyPrefix = 'nexus', repeatDenials = true, handClock } = options;
+    const { leaseMs = LEASE_MS, sliceMs = SLICE_MS, maxQueued = MAX_QUEUED } = options;
+    this.#connections = connections;
+    this.#prefix = `{${keyPrefix}}:`;
+    this.#times = { leaseMs, sliceMs, keepMs: leaseMs };
+    this.#steadyMs = handClock ?? (() => performance.now());
+    this.#time = new RedisTime(this.#steadyMs, handClock?.() ?? Date.now());
+    this.#owners = new OwnerCompiler(this.#prefix);
+    this.#denials = repeatDenials ? new SureDenials(this.#steadyMs) : undefined;
+    const scripts = limiterScripts(handClock ? 'argument' : 'redis');
+    const args = (message: Buffer) => (handClock ? [message, handClock()] : [message]);
+    const { admitting, ending } = connections;
+    this.#calls = new AdmissionCalls(
+      {
+        isReady: () => admitting.status === 'ready',
+        send: (keys, message) => runScript(admitting, scripts.admit, keys, args(message)),
+      },
+      this.#times,
+      this.#time,
+    );
+    this.#endings = new EndingQueue({
+      call: {
+        isReady: () => ending.status === 'ready',
+        send: (keys, message) => runScript(ending, scripts.finish, keys, args(message)),
+      },
+      times: this.#times,
+      time: this.#time,
+      retryMs: RETRY_MS,
+      maxQueued,
+    });
+    admitting.on('ready', this.#onAdmittingReady);
+    ending.on('ready', this.#onEndingReady);
+  }
+
+  async admit({ requestId, owners, demand }: Admission): Promise<Decision> {
+    this.#checkOpen();
+    const asking = askingOf(this.#owners.compileAll(owners), demand);
+    const known = this.#requests.get(requestId);
+    const sure = known ? undefined : this.#denials?.find(asking);
+    if (sure) {
+      const laterMs = Math.floor(this.#steadyMs() - sure.askedMs);
+      const denial = denialOf(asking, sure.answer, laterMs);
+      if (denial) return { admitted: false, ...denial, buckets: viewsOf(asking, sure.answer, laterMs) };
+    }
+    const markerKey = this.#markerKey(requestId);
+    const askedMs = this.#steadyMs();
+    let answer: Answer;
+    try {
+      answer = await this.#calls.ask(markerKey, asking);
+    } catch (error) {
+      if (error instanceof RedisAwayError && error.mayHaveRun)
+        void this.#endings.add({ what: CANCEL, markerKey, asking });
+      throw error;
+    }
+    if (answer.status === ENDED) throw new RequestEndedError();
+    if (answer.status === DENIED) return this.#deny(asking, answer, askedMs);
+    const buckets = viewsOf(asking, answer);
+    if (answer.status !== ADMITTED && known) return { admitted: true, reservation: known, buckets };
+    return { admitted: true, reservation: this.#reserve(requestId, demand, asking, answer.nowMs), buckets };
+  }
+
+  settle(reservation: Reservation, used: Settlement): Promise<void> {
+    return this.#end(SETTLE, reservation, used);
+  }
+
+  cancel(reservation: Reservation): Promise<void> {
+    return this.#end(CANCEL, reservation, undefined);
+  }
+
+  async renew(reservations: readonly Reservation[]): Promise<void> {
+    this.#checkOpen();
+    const done: Promise<void>[] = [];
+    for (const reservation of reservations) {
+      const held = this.#held(reservation);
+      if (held && !RedisReservation.hasEnded(held)) done.push(this.#prolong(RENEW, held));
+    }
+    await Promise.all(done);
+  }
+
+  /**
+   * Says that requests are under way and hold what they took, whatever Redis knows of them: after it lost its memory. Nothing
+   * is checked, nothing charged twice.
+   */
+  async assert(reservations: readonly Reservation[]): Promise<void> {
+    this.#checkOpen();
+    const done: Promise<void>[] = [];
+    for (const reservation of reservations) {
+      const held = this.#held(reservation);
+      if (held && !RedisReservation.hasEnded(held)) done.push(this.#prolong(ASSERT, held));
+    }
+    await Promise.all(done);
+  }
+
+  /** Charges and holds what a request has taken while Redis was away, without asking whether there is room. */
+  impose({ requestId, owners, demand }: Admission): Reservation {
+    this.#checkOpen();
+    const asking = askingOf(this.#owners.compileAll(owners), demand);
+    const held = this.#reserve(requestId, demand, asking, this.#time.nowMs());
+    void this.#prolong(ASSERT, held);
+    return held;
+  }
+
+  async peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]> {
+    this.#checkOpen();
+    const asking = askingOf(this.#owners.compileAll(owners), {
+      requests: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+    });
+    return viewsOf(asking, await this.#calls.ask(undefined, asking));
+  }
+
+  state(): LimiterState {
+    const reservations = heldUnits(this.#live, this.#time.nowMs());
+    const isReady = this.#connections.admitting.status === 'ready';
+    return { keeper: 'redis', status: isReady ? 'ok' : 'degraded', owners: 0, reservations };
+  }
+
+  /** Ends that Redis doesn't know of yet, and those that were given up. */
+  endings(): { readonly queued: number; readonly lost: number } {
+    return { queued: this.#endings.size, lost: this.#endings.lost };
+  }
+
+  /** The reservations that are neither settled nor cancelled. */
+  open(): readonly Reservation[] {
+    return [...this.#requests.values()];
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#endings.flush(CLOSING_MS);
+    this.#endings.close();
+    this.#requests.clear();
+    this.#connections.admitting.off('ready', this.#onAdmittingReady);
+    this.#connections.ending.off('ready', this.#onEndingReady);
+    this.#connections.close();
+  }
+
+  #deny(asking: Asking, answer: Answer, askedMs: number): Decision {
+    this.#denials?.learn(asking, answer, askedMs);
+    const denial = denialOf(asking, answer);
+    if (!denial) throw new Error('Redis refused a request that every bucket has room for');
+    return { admitted: false, ...denial, buckets: viewsOf(asking, answer) };
+  }
+
+  #reserve(requestId: string, demand: Demand, asking: Asking, nowMs: number): RedisReservation {
+    const endMs = this.#leaseEndMs(nowMs);
+    const reservation = new RedisReservation(this, requestId, demand, asking, endMs);
+    this.#requests.set(requestId, reservation);
+    dropPast(this.#live, this.#time.nowMs());
+    hold(this.#live, endMs, 1);
+    return reservation;
+  }
+
+  #end(what: number, reservation: Reservation, used: Settlement | undefined): Promise<void> {
+    if (this.#isClosed) return Promise.reject(closedError());
+    const { requestId } = reservation;
+    const markerKey = this.#markerKey(requestId);
+    const held = this.#held(reservation);
+    // Nothing is known of it but that it has ended: an admission that comes late takes nothing.
+    if (!held) return this.#endings.add({ what, markerKey, asking: { owners: [], units: [], requests: 0 } });
+    if (!RedisReservation.end(held)) return Promise.resolve();
+    if (this.#requests.get(requestId) === held) this.#requests.delete(requestId);
+    release(this.#live, RedisReservation.endMsOf(held), 1, this.#time.nowMs());
+    return this.#endings.add({ what, markerKey, asking: RedisReservation.askingOf(held), used });
+  }
+
+  #prolong(what: number, held: RedisReservation): Promise<void> {
+    const markerKey = this.#markerKey(held.requestId);
+    const onDone = (redisMs: number, hasChanged: boolean) => {
+      if (!hasChanged || RedisReservation.hasEnded(held)) return;
+      release(this.#live, RedisReservation.endMsOf(held), 1, 0);
+      const endMs = this.#leaseEndMs(redisMs);
+      hold(this.#live, endMs, 1);
+      RedisReservation.prolong(held, endMs);
+    };
+    return this.#endings.add({ what, markerKey, asking: RedisReservation.askingOf(held), onDone });
+  }
+
+  #held(reservation: Reservation): RedisReservation | undefined {
+    return RedisReservation.of(reservation, this) ?? this.#requests.get(reservation.requestId);
+  }
+
+  #leaseEndMs(nowMs: number): number {
+    return sliceEndMs(nowMs, this.#times.leaseMs, this.#times.sliceMs);
+  }
+
+  #markerKey(requestId: string): string {
+    return `${this.#prefix}r:${PLAIN_ID.test(requestId) ? requestId : `.${shortHash(requestId)}`}`;
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw closedError();
+  }
+}
+
+function closedError(): Error {
+  return new Error('The limiter is closed');
+}
