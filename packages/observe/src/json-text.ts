@@ -23,9 +23,16 @@ export function jsonNumber(value: number): string {
   return Number.isFinite(value) ? `${value}` : 'null';
 }
 
+/** What stands behind the whole milliseconds, by hundredths: nothing, `.01` to `.99`, without a 0 at the end. */
+const HUNDREDTHS = Array.from({ length: 100 }, (_, count) => `${count / 100}`.slice(1));
+/** So many hundredths are cut into two small integers, whose texts V8 keeps; a fraction's it would make anew. */
+const MOST_CUT = 2 ** 30;
+
 /** Milliseconds to a hundredth: finer than any clock difference that a log is read for. */
 export function jsonMs(value: number): string {
-  return jsonNumber(Math.round(value * 100) / 100);
+  const hundredths = Math.round(value * 100);
+  if (!(hundredths >= 0 && hundredths < MOST_CUT)) return jsonNumber(hundredths / 100);
+  return `${Math.floor(hundredths / 100)}${HUNDREDTHS[hundredths % 100]}`;
 }
 
 let lastMs = Number.NaN;

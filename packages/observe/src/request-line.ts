@@ -102,9 +102,31 @@ function visibleText(text: string, maxLength: number): string {
   return `${clean.slice(0, Math.max(0, Math.min(maxLength, clean.length - maxLength)))}…`;
 }
 
-function publicName(name: string): string {
-  return jsonString(redactShapes(name.slice(0, TEXT_LENGTH * 2)));
+/** Texts remembered of each kind. Behind a key or a path of a line there are millions of requests, mostly. */
+const REMEMBERED = 256;
+/** A longer text isn't remembered. */
+const LONGEST_REMEMBERED = 256;
+
+/** The same function, which looks up what it made of the last texts instead of making it again. */
+function remembering(make: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const made = make(text);
+    if (text.length > LONGEST_REMEMBERED) return made;
+    if (known.size >= REMEMBERED) known.clear();
+    known.set(text, made);
+    return made;
+  };
 }
+
+const nameJson = remembering((name) => jsonString(redactShapes(name.slice(0, TEXT_LENGTH * 2))));
+const textJson = (text: string) => jsonString(visibleText(text, TEXT_LENGTH));
+const clientJson = remembering(textJson);
+const methodJson = remembering(textJson);
+const modelJson = remembering(textJson);
+const codeJson = remembering(textJson);
 
 const PLAIN_PATH = /^[\x21-\x7e]*$/;
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
@@ -114,6 +136,31 @@ function visiblePath(target: string): string {
   const path = visibleText(end === -1 ? target : target.slice(0, end), PATH_LENGTH);
   return PLAIN_PATH.test(path) ? path : path.replace(INVISIBLE, '\ufffd');
 }
+
+const BEHIND_TIME: Readonly<Record<LogLevel, string>> = {
+  debug: '","level":"debug","message":"',
+  info: '","level":"info","message":"',
+  warn: '","level":"warn","message":"',
+  error: '","level":"error","message":"',
+};
+const BEHIND_LEVEL: Readonly<Record<RequestEnd, string>> = {
+  'request completed': 'request completed","request_id":',
+  'request denied': 'request denied","request_id":',
+  'request failed': 'request failed","request_id":',
+  'client left': 'client left","request_id":',
+};
+const DECISION: Readonly<Record<RequestLine['decision'], string>> = {
+  admitted: ',"decision":"admitted"',
+  denied: ',"decision":"denied"',
+  none: ',"decision":"none"',
+};
+const SOURCE: Readonly<Record<UsageSource, string>> = {
+  reported: ',"usage_source":"reported"',
+  counted: ',"usage_source":"counted"',
+  estimated: ',"usage_source":"estimated"',
+  none: ',"usage_source":"none"',
+};
+const pathJson = remembering((target) => jsonString(visiblePath(target)));
 
 /**
  * The request as one JSON object on one line, with its newline.
@@ -125,32 +172,31 @@ export function requestLineJson(
   nowMs: number,
   suppressed: number,
 ): string {
-  let json = `{"time":"${isoTime(nowMs)}","level":"${level}","message":${jsonString(line.message)},"request_id":${jsonString(visibleText(line.requestId, TEXT_LENGTH))}`;
-  if (line.keyId !== undefined) json += `,"key_id":${publicName(line.keyId)}`;
-  if (line.client !== undefined) json += `,"client":${jsonString(visibleText(line.client, TEXT_LENGTH))}`;
-  json += `,"method":${jsonString(visibleText(line.method, TEXT_LENGTH))},"path":${jsonString(visiblePath(line.path))}`;
-  if (line.model !== undefined) json += `,"model":${jsonString(visibleText(line.model, TEXT_LENGTH))}`;
-  json += `,"stream":${line.stream === true},"status":${jsonNumber(line.status)}`;
+  let json = `{"time":"${isoTime(nowMs)}${BEHIND_TIME[level]}${BEHIND_LEVEL[line.message]}${textJson(line.requestId)}`;
+  if (line.keyId !== undefined) json += `,"key_id":${nameJson(line.keyId)}`;
+  if (line.client !== undefined) json += `,"client":${clientJson(line.client)}`;
+  json += `,"method":${methodJson(line.method)},"path":${pathJson(line.path)}`;
+  if (line.model !== undefined) json += `,"model":${modelJson(line.model)}`;
+  json += `${line.stream === true ? ',"stream":true,"status":' : ',"stream":false,"status":'}${jsonNumber(line.status)}`;
   if (line.upstreamStatus !== undefined) json += `,"upstream_status":${jsonNumber(line.upstreamStatus)}`;
   if (line.upstreamRequestId !== undefined)
-    json += `,"upstream_request_id":${jsonString(visibleText(line.upstreamRequestId, TEXT_LENGTH))}`;
-  json += `,"decision":${jsonString(line.decision)}`;
+    json += `,"upstream_request_id":${textJson(line.upstreamRequestId)}`;
+  json += DECISION[line.decision];
   if (line.degraded !== undefined) json += `,"degraded":${line.degraded === true}`;
-  if (line.limit !== undefined) json += `,"limit":${publicName(line.limit)}`;
+  if (line.limit !== undefined) json += `,"limit":${nameJson(line.limit)}`;
   if (line.limitSize !== undefined) json += `,"limit_size":${jsonNumber(line.limitSize)}`;
   if (line.used !== undefined) json += `,"used":${jsonNumber(line.used)}`;
   if (line.requested !== undefined) json += `,"requested":${jsonNumber(line.requested)}`;
   if (line.retryAfterMs !== undefined) {
     json += `,"retry_after_ms":${line.retryAfterMs === 'never' ? '"never"' : jsonMs(line.retryAfterMs)}`;
   }
-  if (line.errorCode !== undefined)
-    json += `,"error_code":${jsonString(visibleText(line.errorCode, TEXT_LENGTH))}`;
+  if (line.errorCode !== undefined) json += `,"error_code":${codeJson(line.errorCode)}`;
   if (line.estimate !== undefined) {
     json += `,"estimated_input_tokens":${jsonNumber(line.estimate.inputTokens)},"estimated_output_tokens":${jsonNumber(line.estimate.outputTokens)}`;
   }
   if (line.usage !== undefined) {
     const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, source } = line.usage;
-    json += `,"input_tokens":${jsonNumber(inputTokens)},"output_tokens":${jsonNumber(outputTokens)},"cached_input_tokens":${jsonNumber(cachedInputTokens)},"reasoning_tokens":${jsonNumber(reasoningTokens)},"usage_source":${jsonString(source)}`;
+    json += `,"input_tokens":${jsonNumber(inputTokens)},"output_tokens":${jsonNumber(outputTokens)},"cached_input_tokens":${jsonNumber(cachedInputTokens)},"reasoning_tokens":${jsonNumber(reasoningTokens)}${SOURCE[source]}`;
   }
   json += `,"duration_ms":${jsonMs(line.durationMs)}`;
   if (line.firstByteMs !== undefined) json += `,"first_byte_ms":${jsonMs(line.firstByteMs)}`;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../src/index.ts';
 import { floodReason, type RequestLine, requestLevel, requestLineJson } from '../src/request-line.ts';
@@ -75,6 +76,37 @@ describe('the line of a request', () => {
     expect(requestLevel({ ...SMALL_LINE, status: 500, degraded: true })).toBe('error');
     expect(requestLevel({ ...SMALL_LINE, status: 503 })).toBe('error');
     expect(requestLevel({ ...SMALL_LINE, message: 'client left', status: 500 })).toBe('info');
+  });
+
+  it('writes times as the numbers that they are, to a hundredth', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.double(), fc.double({ min: 0, max: 1e5 }), fc.nat()), (durationMs) => {
+        const rounded = Math.round(durationMs * 100) / 100;
+        const text = requestLineJson({ ...SMALL_LINE, durationMs }, 'info', 0, 0);
+        expect(text).toContain(`"duration_ms":${Number.isFinite(rounded) ? `${rounded}` : 'null'},`);
+      }),
+    );
+  });
+
+  it('says the same of a text again, each field in its own way, however many others came between', () => {
+    const text = 'key: search-prod/sk-0123456789?token=abc';
+    const line = { ...SMALL_LINE, path: text, model: text, keyId: text, limit: text, client: text };
+    const first = written(line);
+    expect(first).toMatchObject({
+      path: 'key: [redacted]',
+      model: 'key: [redacted]',
+      client: 'key: [redacted]',
+      key_id: 'key: search-prod/[redacted]?token=abc',
+    });
+    for (let index = 0; index < 600; index += 1) {
+      const name = `${text}-${index}`;
+      expect(written({ ...line, path: `/v1/${index}`, model: `m-${index}`, keyId: name })).toMatchObject({
+        path: `/v1/${index}`,
+        model: `m-${index}`,
+        limit: first.limit,
+      });
+    }
+    expect(written(line)).toEqual(first);
   });
 
   it('never waits for an answer that can never come', () => {
