@@ -1,6 +1,7 @@
 import { countTokens } from './count.ts';
 import type { EncodingName } from './encoding.ts';
 import { fieldOf, isArray, isObject, type JsonObject } from './json-value.ts';
+import { countRepeated } from './repeated-text.ts';
 
 /** Characters of a sample that stands for a text too long to count, and how many samples are taken. */
 const SAMPLE_CHARS = 2048;
@@ -49,7 +50,7 @@ export class PromptTally {
     if (typeof value !== 'string' || value.length === 0) return;
     if (value.length <= this.#charsLeft) {
       this.#charsLeft -= value.length;
-      this.tokens += countTokens(value, this.#encoding);
+      this.tokens += countRepeated(value, this.#encoding);
     } else {
       // What little is left stays for the short texts to come.
       this.guess(estimateTokens(value, this.#encoding));
