@@ -40,7 +40,9 @@ describe('deploy/systemd/nexus.service', () => {
   );
 
   it('gives the gateway longer to end than it drains', () => {
-    const schema = JSON.parse(readFileSync(new URL('../../../docs/config.schema.json', import.meta.url), 'utf8'));
+    const schema = JSON.parse(
+      readFileSync(new URL('../../../docs/config.schema.json', import.meta.url), 'utf8'),
+    );
     const drain: string = schema.properties.timeouts.properties.drain.default;
     const drainSeconds = Number(/^(\d+)s$/.exec(drain)?.[1]);
     const stopSeconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]);

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
+const compose = read('docker-compose.yml');
+
+/** The lines of a service. */
+function service(name: string): string {
+  const from = compose.indexOf(`\n  ${name}:\n`);
+  expect(from, name).toBeGreaterThan(0);
+  const rest = compose.slice(from + 1);
+  const end = rest.slice(1).search(/\n {2}\S|\n\S/);
+  return end < 0 ? rest : rest.slice(0, end + 1);
+}
+
+const seconds = (text: string, setting: RegExp) => Number(setting.exec(text)?.[1]);
+
+describe('docker-compose.yml', () => {
+  it('publishes one port, and that to this machine alone', () => {
+    const published = [...compose.matchAll(/^\s*- "([^"]*:\d+)"$/gm)].map(([, port]) => port);
+    expect(compose.match(/^\s*ports:/gm)).toHaveLength(1);
+    expect(published.map((port) => port?.startsWith(`\${NEXUS_BIND:-127.0.0.1}:`))).toEqual([true]);
+  });
+
+  it('keeps Redis on a network with no way in or out, evicts nothing and writes to disk', () => {
+    expect(service('redis')).toContain('networks: [state]');
+    expect(compose).toMatch(/\n {2}state:\n {4}internal: true\n/);
+    expect(service('redis')).toContain('--maxmemory-policy, noeviction');
+    expect(service('redis')).toContain('--appendonly, "yes"');
+  });
+
+  it('gives nginx and the gateways longer to stop than they take to drain', () => {
+    const workers = seconds(read('nginx/nginx.conf'), /worker_shutdown_timeout (\d+)s;/);
+    expect(seconds(service('nginx'), /stop_grace_period: (\d+)s/)).toBeGreaterThan(workers);
+    const schema = JSON.parse(read('docs/config.schema.json'));
+    const drain = seconds(schema.properties.timeouts.properties.drain.default, /^(\d+)s$/);
+    expect(seconds(service('gateway'), /stop_grace_period: (\d+)s/)).toBeGreaterThan(drain);
+    expect(workers).toBeGreaterThan(drain);
+  });
+
+  it('runs three gateways that can write nowhere and have no rights', () => {
+    expect(service('gateway')).toContain('replicas: 3');
+    expect(service('gateway')).toContain('*confined');
+    expect(compose).toMatch(/x-confined: &confined\n {2}read_only: true\n {2}cap_drop: \[ALL\]\n/);
+  });
+});
