@@ -48,7 +48,7 @@ function take(names, name, file) {
   names.set(name, file);
 }
 
-/** @type {import('esbuild').Plugin} */
+/** A plugin of esbuild. */
 const filesBeside = {
   name: 'files-beside',
   setup({ onLoad }) {
