@@ -99,9 +99,12 @@ class BlindMeter implements Meter {
   }
 }
 
+const JSON_TYPE = 'application/json';
+
 /** A media type without its parameters, in lower case (RFC 9110 §8.3.1). */
 function mediaType(contentType: string | undefined): string {
   if (contentType === undefined) return '';
+  if (contentType === JSON_TYPE) return contentType;
   const semicolon = contentType.indexOf(';');
   return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
 }
@@ -109,7 +112,7 @@ function mediaType(contentType: string | undefined): string {
 export function makeMeter(options: MeterOptions): Meter {
   const { kind } = options;
   const type = mediaType(options.contentType);
-  const encoding = (options.contentEncoding ?? '').trim().toLowerCase();
+  const encoding = options.contentEncoding?.trim().toLowerCase() ?? '';
   const encoded = encoding !== '' && encoding !== 'identity';
   const input: Side = { tokens: options.inputTokens, source: options.inputSource };
   const hasText = kind !== 'other' && kind !== 'embedding';
@@ -121,7 +124,7 @@ export function makeMeter(options: MeterOptions): Meter {
   if (type === 'text/event-stream') {
     const hide = options.hideUsage && !encoded && (kind === 'chat' || kind === 'completion');
     meter = new StreamMeter(hide, input, count);
-  } else if (kind !== 'other' || type === 'application/json' || type.endsWith('+json')) {
+  } else if (kind !== 'other' || type === JSON_TYPE || type.endsWith('+json')) {
     meter = new JsonMeter(input, count);
   } else {
     return new BlindMeter(input);

@@ -8,6 +8,7 @@ export interface Side {
 }
 
 const WORSE: readonly UsageSource[] = ['reported', 'counted', 'estimated'];
+const REPORTED: UsageSource = 'reported';
 
 /**
  * The usage out of what was reported and, for the sides that were not, what Nexus knows itself. Its source is
@@ -15,16 +16,17 @@ const WORSE: readonly UsageSource[] = ['reported', 'counted', 'estimated'];
  */
 export function joinSides(reported: ReportedUsage | undefined, input: Side, output: Side): Usage {
   if (reported === undefined && input.tokens === 0 && output.tokens === 0) return NO_USAGE;
-  const inputSide: Side =
-    reported?.inputTokens === undefined ? input : { tokens: reported.inputTokens, source: 'reported' };
-  const outputSide: Side =
-    reported?.outputTokens === undefined ? output : { tokens: reported.outputTokens, source: 'reported' };
-  const worst = Math.max(WORSE.indexOf(inputSide.source), WORSE.indexOf(outputSide.source));
+  const inputSource = reported?.inputTokens === undefined ? input.source : REPORTED;
+  const outputSource = reported?.outputTokens === undefined ? output.source : REPORTED;
   return {
-    inputTokens: inputSide.tokens,
-    outputTokens: outputSide.tokens,
+    inputTokens: reported?.inputTokens ?? input.tokens,
+    outputTokens: reported?.outputTokens ?? output.tokens,
     cachedInputTokens: reported?.cachedInputTokens ?? 0,
     reasoningTokens: reported?.reasoningTokens ?? 0,
-    source: WORSE[worst] ?? 'none',
+    source: worse(inputSource, outputSource),
   };
+}
+
+function worse(one: UsageSource, other: UsageSource): UsageSource {
+  return one === other ? one : (WORSE[Math.max(WORSE.indexOf(one), WORSE.indexOf(other))] ?? 'none');
 }
