@@ -25,8 +25,8 @@ describe('docker-compose.yml', () => {
   it('keeps Redis on a network with no way in or out, evicts nothing and writes to disk', () => {
     expect(service('redis')).toContain('networks: [state]');
     expect(compose).toMatch(/\n {2}state:\n {4}internal: true\n/);
-    expect(service('redis')).toContain('--maxmemory-policy, noeviction');
-    expect(service('redis')).toContain('--appendonly, "yes"');
+    expect(service('redis')).toContain('--maxmemory-policy noeviction');
+    expect(service('redis')).toContain('--appendonly yes');
   });
 
   it('gives nginx and the gateways longer to stop than they take to drain', () => {
