@@ -5,6 +5,7 @@ import type { Meter } from './meter.ts';
 import { isObject, type JsonObject, type ReportedUsage, readUsage } from './usage-report.ts';
 import { UsageScan } from './usage-scan.ts';
 import { joinSides, type Side } from './usage-sides.ts';
+import { usageAtEnd } from './usage-tail.ts';
 
 /** Larger bodies are scanned as they go by. Parsing this much takes some 2 ms. */
 const MOST_PARSED_BYTES = 262_144;
@@ -99,6 +100,10 @@ export class JsonMeter implements Meter {
       return { reported: scanned, text: undefined };
     }
     const body = this.#held.length === 1 ? this.#held[0] : Buffer.concat(this.#held);
+    if (this.finished && body !== undefined && scanned === undefined) {
+      const reported = readUsage(usageAtEnd(body));
+      if (reported?.outputTokens !== undefined) return { reported, text: undefined };
+    }
     const parsed = parseObject(body?.toString('utf8') ?? '');
     if (parsed === undefined) return { reported: scanned ?? this.#scanHeld(), text: undefined };
     const reported = scanned ?? readUsage(parsed.usage);
