@@ -1,3 +1,9 @@
+export {
+  type InsuranceChange,
+  InsuredLimiter,
+  type InsuredLimiterOptions,
+} from './insured/insured-limiter.ts';
+export type { OnRedisFailure } from './insured/stand-in.ts';
 export { LearnedOutput } from './learned-output.ts';
 export { limitProblem, sizeOf } from './limit-problem.ts';
 export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts';

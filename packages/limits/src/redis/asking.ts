@@ -9,6 +9,7 @@ import {
   RATE_CHARGED,
   SLOTS,
 } from './compiled-owner.ts';
+import type { Ending } from './ending-queue.ts';
 import { NumberMessage } from './message.ts';
 
 /** What one request asks of every bucket of its owners, in their order. */
@@ -76,23 +77,24 @@ export class CallMessage {
   }
 
   /** An end, by its number in finish.lua. */
-  addEnding(
-    what: number,
-    markerKey: string,
-    asking: Asking,
-    used: Settlement | undefined,
-    nowMs: number,
-  ): void {
+  addEnding({ what, markerKey, asking, used, usedUnits }: Ending, nowMs: number): void {
     this.#message.add(what);
     this.#message.add(this.#place(markerKey));
-    this.#addOwners(asking, used ?? { inputTokens: 0, outputTokens: 0 }, nowMs);
+    let index = 0;
+    const usedOf = (bucket: CompiledBucket) =>
+      usedUnits ? (usedUnits[index++] ?? 0) : used ? unitsUsed(bucket, used) : 0;
+    this.#addOwners(asking, usedOf, nowMs);
   }
 
   end(): Buffer {
     return this.#message.end();
   }
 
-  #addOwners({ owners, units, requests }: Asking, used: Settlement | undefined, nowMs: number): void {
+  #addOwners(
+    { owners, units, requests }: Asking,
+    usedOf: ((bucket: CompiledBucket) => number) | undefined,
+    nowMs: number,
+  ): void {
     const message = this.#message;
     message.add(owners.length);
     let index = 0;
@@ -103,7 +105,7 @@ export class CallMessage {
       for (const bucket of buckets) {
         message.add(bucket.id);
         message.add(units[index++] ?? 0);
-        if (used) message.add(unitsUsed(bucket, used));
+        if (usedOf) message.add(usedOf(bucket));
         message.add(bucket.size);
         this.#addDetails(bucket, nowMs);
       }

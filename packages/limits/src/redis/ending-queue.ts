@@ -17,6 +17,8 @@ export interface Ending {
   readonly markerKey: string;
   readonly asking: Asking;
   readonly used?: Settlement | undefined;
+  /** Units used, one for each bucket, instead of `used`. */
+  readonly usedUnits?: readonly number[] | undefined;
   /** Called with Redis' time when Redis has done it. */
   readonly onDone?: (redisMs: number, hasChanged: boolean) => void;
 }
@@ -132,8 +134,7 @@ export class EndingQueue {
     let hasFailed = false;
     try {
       const message = new CallMessage(times, together.length);
-      for (const { what, markerKey, asking, used, aroundMs } of together)
-        message.addEnding(what, markerKey, asking, used, aroundMs ?? time.nowMs());
+      for (const ending of together) message.addEnding(ending, ending.aroundMs ?? time.nowMs());
       const reader = new AnswerReader(await call.send(message.keys, message.end()));
       again = this.#tell(together, reader);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type {
   Admission,
   BucketView,
@@ -15,7 +16,7 @@ import { AdmissionCalls } from './admission-calls.ts';
 import { ADMITTED, type Answer, DENIED, ENDED } from './answer.ts';
 import { denialOf, viewsOf } from './answer-decision.ts';
 import { type Asking, askingOf, type LeaseTimes } from './asking.ts';
-import { OwnerCompiler, shortHash } from './compiled-owner.ts';
+import { CALENDAR_CHARGED, OwnerCompiler, RATE_CHARGED, shortHash } from './compiled-owner.ts';
 import type { Connections } from './connections.ts';
 import { ASSERT, CANCEL, EndingQueue, RENEW, SETTLE } from './ending-queue.ts';
 import { RedisAwayError } from './redis-away-error.ts';
@@ -174,13 +175,29 @@ export class RedisLimiter implements Limiter {
     await Promise.all(done);
   }
 
-  /** Charges and holds what a request has taken while Redis was away, without asking whether there is room. */
+  /**
+   * Holds what a request holds that was admitted while Redis was away, without asking whether there is room. What it was
+   * charged at once is for `charge`.
+   */
   impose({ requestId, owners, demand }: Admission): Reservation {
     this.#checkOpen();
-    const asking = askingOf(this.#owners.compileAll(owners), demand);
+    const asked = askingOf(this.#owners.compileAll(owners), demand);
+    const kinds = asked.owners.flatMap(({ buckets }) => buckets.map(({ kind }) => kind));
+    const isCharged = (kind: number | undefined) => kind === RATE_CHARGED || kind === CALENDAR_CHARGED;
+    const units = asked.units.map((count, index) => (isCharged(kinds[index]) ? 0 : count));
+    const asking = { ...asked, units };
     const held = this.#reserve(requestId, demand, asking, this.#time.nowMs());
     void this.#prolong(ASSERT, held);
     return held;
+  }
+
+  /** Charges one owner what it used while Redis was away: units, one for each of its buckets, admitted or not. */
+  charge(limits: OwnerLimits, units: readonly number[]): Promise<void> {
+    this.#checkOpen();
+    const owner = this.#owners.compile(limits);
+    const asking = { owners: [owner], units: units.map(() => 0), requests: 0 };
+    const markerKey = `${this.#prefix}r:.${randomUUID()}`;
+    return this.#endings.add({ what: SETTLE, markerKey, asking, usedUnits: units });
   }
 
   async peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]> {
@@ -202,6 +219,11 @@ export class RedisLimiter implements Limiter {
   /** Ends that Redis doesn't know of yet, and those that were given up. */
   endings(): { readonly queued: number; readonly lost: number } {
     return { queued: this.#endings.size, lost: this.#endings.lost };
+  }
+
+  /** Resolves when Redis knows of every end so far, or after `withinMs`. */
+  flush(withinMs: number): Promise<void> {
+    return this.#endings.flush(withinMs);
   }
 
   /** The reservations that are neither settled nor cancelled. */

@@ -1,0 +1,279 @@
+import type {
+  Admission,
+  BucketView,
+  Decision,
+  Limiter,
+  LimiterState,
+  OwnerLimits,
+  Reservation,
+  Settlement,
+} from '@nexus/domain';
+import type { Connections } from '../redis/connections.ts';
+import { type Beat, Instances } from '../redis/instances.ts';
+import { RedisAwayError } from '../redis/redis-away-error.ts';
+import { RedisLimiter, type RedisLimiterOptions } from '../redis/redis-limiter.ts';
+import { LastSeen } from './last-seen.ts';
+import { type OnRedisFailure, StandIn } from './stand-in.ts';
+
+/** A change of the limiter's state, once each. */
+export interface InsuranceChange {
+  readonly status: LimiterState['status'];
+  /** How requests are decided from now on. */
+  readonly decides: 'redis' | OnRedisFailure;
+  /** Instances that share the limits, as last seen. */
+  readonly instances: number;
+  /** Redis has lost what it knew: rates are full again. */
+  readonly wasEmptied: boolean;
+  /** Why Redis can't decide. */
+  readonly cause?: unknown;
+  /** How long it couldn't, when it is back. */
+  readonly awayMs?: number;
+}
+
+export interface InsuredLimiterOptions extends RedisLimiterOptions {
+  /** Default `local`. */
+  readonly onRedisFailure?: OnRedisFailure;
+  readonly onState?: (change: InsuranceChange) => void;
+}
+
+/** Calls that fail one after the other until Redis counts as away. */
+const FAILURES = 3;
+const PROBE_MS = 250;
+const BEAT_MS = 2_000;
+/** A connection on which so many probes got no answer is made anew: the other side may be gone without a word. */
+const PROBES_A_CONNECTION = 8;
+const RECOVERY_MS = 2_000;
+
+/**
+ * A Redis limiter that goes on deciding when Redis is away. `local`: by this instance's part of each limit, so that all instances together
+ * keep within it; `closed`: `admit` rejects with `limiter_unavailable`; `open`: everything is admitted and counted. When Redis is
+ * back, it is told what was used meanwhile and what is still held, and decides again.
+ *
+ * Over an outage of T, in `local`, at most one burst more than burst + rate · T passes: the one that passed before.
+ */
+export class InsuredLimiter implements Limiter {
+  readonly #redis: RedisLimiter;
+  readonly #connections: Connections;
+  readonly #instances: Instances;
+  readonly #how: OnRedisFailure;
+  readonly #onState: (change: InsuranceChange) => void;
+  readonly #leaseMs: number;
+  readonly #seen = new LastSeen(() => performance.now());
+  /** The owners of requests that Redis admitted, while they are under way: who holds their slots. */
+  readonly #owners = new Map<Reservation, readonly OwnerLimits[]>();
+  /** Requests admitted here that Redis has been told of. */
+  readonly #handedOver = new WeakMap<Reservation, Reservation>();
+  #standIn: StandIn | undefined;
+  /** The one that stands in, and those whose last requests may still be on their way. */
+  readonly #standIns = new Set<StandIn>();
+  #isProbing = false;
+  #isAway = false;
+  #failures = 0;
+  #lastCause: unknown;
+  #awaySinceMs = 0;
+  #probes = 0;
+  #beat: Beat = { count: 1, place: 0, epoch: '' };
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: InsuredLimiterOptions) {
+    const { onRedisFailure = 'local', onState = () => {}, connections, leaseMs = 60_000 } = options;
+    this.#how = onRedisFailure;
+    this.#onState = onState;
+    this.#connections = connections;
+    this.#leaseMs = leaseMs;
+    this.#redis = new RedisLimiter(options);
+    this.#instances = new Instances(connections, options.keyPrefix ?? 'nexus');
+    this.#timer = setTimeout(() => void this.#probe(), 0);
+    connections.ending.on('ready', this.#onReady);
+  }
+
+  async admit(admission: Admission): Promise<Decision> {
+    if (this.#isAway) return this.#standInNow().admit(admission, this.#lastCause);
+    try {
+      const decision = await this.#redis.admit(admission);
+      this.#failures = 0;
+      this.#seen.learn(admission.owners, decision.buckets);
+      if (decision.admitted) this.#owners.set(decision.reservation, admission.owners);
+      return decision;
+    } catch (error) {
+      if (!(error instanceof RedisAwayError)) throw error;
+      this.#fail(error.cause);
+      return this.#standInNow().admit(admission, error);
+    }
+  }
+
+  async settle(reservation: Reservation, used: Settlement): Promise<void> {
+    const keeper = this.#keeperOf(reservation);
+    if (keeper) return keeper.settle(reservation, used);
+    this.#owners.delete(reservation);
+    await this.#standIn?.freeSlots(reservation);
+    await this.#redis.settle(this.#handedOver.get(reservation) ?? reservation, used);
+  }
+
+  async cancel(reservation: Reservation): Promise<void> {
+    const keeper = this.#keeperOf(reservation);
+    if (keeper) return keeper.cancel(reservation);
+    this.#owners.delete(reservation);
+    await this.#standIn?.freeSlots(reservation);
+    await this.#redis.cancel(this.#handedOver.get(reservation) ?? reservation);
+  }
+
+  async renew(reservations: readonly Reservation[]): Promise<void> {
+    for (const standIn of this.#standIns) await standIn.renew(reservations);
+    const own = reservations.filter((reservation) => !this.#keeperOf(reservation));
+    await this.#redis.renew(own.map((reservation) => this.#handedOver.get(reservation) ?? reservation));
+  }
+
+  async peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]> {
+    if (this.#isAway) return this.#standInNow().peek(owners);
+    try {
+      return await this.#redis.peek(owners);
+    } catch (error) {
+      if (!(error instanceof RedisAwayError)) throw error;
+      this.#fail(error.cause);
+      return this.#standInNow().peek(owners);
+    }
+  }
+
+  state(): LimiterState {
+    const { reservations } = this.#redis.state();
+    const alone = this.#standIn?.open.length ?? 0;
+    return {
+      keeper: 'redis',
+      status: this.#isAway ? 'degraded' : 'ok',
+      owners: 0,
+      reservations: reservations + alone,
+    };
+  }
+
+  /** Ends that Redis doesn't know of yet, and those that were given up. */
+  endings(): { readonly queued: number; readonly lost: number } {
+    return this.#redis.endings();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#connections.ending.off('ready', this.#onReady);
+    if (!this.#isAway) await this.#instances.leave().catch(() => {});
+    await this.#redis.close();
+    for (const standIn of this.#standIns) await standIn.close();
+  }
+
+  readonly #onReady = () => {
+    if (!this.#isAway || this.#isClosed) return;
+    clearTimeout(this.#timer);
+    void this.#probe();
+  };
+
+  #standInNow(): StandIn {
+    this.#standIn ??= this.#makeStandIn();
+    return this.#standIn;
+  }
+
+  #keeperOf(reservation: Reservation): StandIn | undefined {
+    for (const standIn of this.#standIns) if (standIn.knows(reservation)) return standIn;
+    return undefined;
+  }
+
+  #makeStandIn(): StandIn {
+    const standIn = new StandIn(this.#how, this.#beat, this.#seen, this.#leaseMs);
+    this.#standIns.add(standIn);
+    for (const [reservation, owners] of this.#owners) void standIn.keepSlots(reservation, owners);
+    return standIn;
+  }
+
+  /** Counts a failure. Requests that failed together in one call are one. */
+  #fail(cause: unknown): void {
+    if (this.#isAway || this.#isClosed) return;
+    if (this.#failures === 0 || cause !== this.#lastCause) this.#failures += 1;
+    this.#lastCause = cause;
+    if (this.#failures < FAILURES) return;
+    this.#isAway = true;
+    this.#awaySinceMs = performance.now();
+    this.#probes = 0;
+    this.#standInNow();
+    this.#say({ status: 'degraded', decides: this.#how, wasEmptied: false, cause });
+    this.#schedule(PROBE_MS);
+  }
+
+  #say(change: Omit<InsuranceChange, 'instances'>): void {
+    this.#onState({ ...change, instances: this.#beat.count });
+  }
+
+  #schedule(everyMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => void this.#probe(), everyMs * (0.75 + Math.random() / 2)).unref();
+  }
+
+  /** A beat, which is also how Redis is tried while it is away. */
+  async #probe(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    try {
+      const beat = await this.#instances.beat();
+      const wasEmptied = this.#beat.epoch !== '' && beat.epoch !== this.#beat.epoch;
+      this.#beat = beat;
+      if (wasEmptied) await this.#redis.assert(this.#redis.open());
+      if (this.#isAway) await this.#recover(wasEmptied);
+      else if (wasEmptied) this.#say({ status: 'ok', decides: 'redis', wasEmptied });
+      else if (this.#standIn) await this.#relieve(this.#standIn);
+      this.#schedule(this.#isAway ? PROBE_MS : BEAT_MS);
+    } catch (error) {
+      if (this.#isClosed) return;
+      this.#fail(error);
+      this.#probes += 1;
+      if (this.#isAway && this.#probes % PROBES_A_CONNECTION === 0) this.#reconnect();
+      this.#schedule(PROBE_MS);
+    } finally {
+      this.#isProbing = false;
+    }
+  }
+
+  #reconnect(): void {
+    const { admitting, ending } = this.#connections;
+    for (const client of [admitting, ending]) if (client.status === 'ready') client.disconnect(true);
+  }
+
+  /** Tells Redis what it has missed; only then does it decide again. */
+  async #recover(wasEmptied: boolean): Promise<void> {
+    if (this.#connections.admitting.status !== 'ready') return;
+    const standIn = this.#standInNow();
+    await this.#redis.assert(this.#redis.open());
+    await this.#tell(standIn);
+    await this.#redis.flush(RECOVERY_MS);
+    if (this.#redis.endings().queued > 0 || this.#isClosed) return;
+    this.#isAway = false;
+    this.#failures = 0;
+    const awayMs = performance.now() - this.#awaySinceMs;
+    this.#say({ status: 'ok', decides: 'redis', wasEmptied, awayMs });
+    // With what was let through while Redis was told of the rest.
+    await this.#relieve(standIn);
+  }
+
+  /** Redis decides again. Requests may still be on their way through the one that stood in. */
+  async #relieve(standIn: StandIn): Promise<void> {
+    if (standIn === this.#standIn) this.#standIn = undefined;
+    await this.#tell(standIn);
+    setTimeout(() => void this.#dismiss(standIn), RECOVERY_MS).unref();
+  }
+
+  async #dismiss(standIn: StandIn): Promise<void> {
+    if (this.#isClosed) return;
+    await this.#tell(standIn);
+    this.#standIns.delete(standIn);
+    await standIn.close();
+  }
+
+  async #tell(standIn: StandIn): Promise<void> {
+    for (const { reservation, admission } of standIn.open) {
+      this.#handedOver.set(reservation, this.#redis.impose(admission));
+      standIn.handOver(reservation);
+    }
+    for (const { limits, units } of await standIn.takeUsed()) void this.#redis.charge(limits, units);
+  }
+}

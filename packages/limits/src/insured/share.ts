@@ -1,0 +1,24 @@
+import type { BucketLimit, OwnerLimits } from '@nexus/domain';
+
+/** An instance's part of every limit: one of `count` equal ones. */
+export interface Share {
+  readonly count: number;
+  /** From 0: the first instances get what doesn't divide. */
+  readonly place: number;
+}
+
+/** The part of an amount; the parts of all instances sum up to it. */
+export function shareOf(amount: number, { count, place }: Share): number {
+  return Math.floor(amount / count) + (place < amount % count ? 1 : 0);
+}
+
+/** A limit's part. A rate keeps its amount in a period that is `count` times as long, which divides without a remainder. */
+export function limitShare(limit: BucketLimit, share: Share): BucketLimit {
+  if (limit.kind === 'concurrency') return { ...limit, slots: shareOf(limit.slots, share) };
+  if (limit.kind === 'calendar') return { ...limit, amount: shareOf(limit.amount, share) };
+  return { ...limit, periodMs: limit.periodMs * share.count, burst: shareOf(limit.burst, share) };
+}
+
+export function ownerShare(limits: OwnerLimits, share: Share): OwnerLimits {
+  return { ...limits, buckets: limits.buckets.map((limit) => limitShare(limit, share)) };
+}

@@ -1,0 +1,107 @@
+import { fileURLToPath } from 'node:url';
+import { type StartedProcess, startProcess, until } from '@nexus/testkit';
+import { describe, expect, it } from 'vitest';
+import { RedisLimiter } from '../../src/index.ts';
+import { demand, owner, rate, SECOND_MS, slots } from '../limit-shapes.ts';
+import { readMsgpack } from './msgpack.ts';
+import type { WorkerTask } from './overload-worker.ts';
+import { sharedConnections } from './redis-harness.ts';
+import { noRedis, startRedis, type TestRedis } from './redis-server.ts';
+
+const LEASE = { leaseMs: 30_000, sliceMs: 10_000 };
+
+function startWorker(task: WorkerTask): Promise<StartedProcess> {
+  return startProcess({
+    command: process.execPath,
+    args: [fileURLToPath(new URL('overload-worker.ts', import.meta.url)), JSON.stringify(task)],
+    readyWhen: /^ready$/,
+  });
+}
+
+/** When each request that is still under way was admitted, by Redis' clock. */
+async function admissionTimes({ client }: TestRedis, keyPrefix: string): Promise<number[]> {
+  const keys = await client.keys(`{${keyPrefix}}:r:*`);
+  const times: number[] = [];
+  for (const marker of await client.mgetBuffer(keys)) {
+    const taken = marker ? readMsgpack(marker) : undefined;
+    if (Array.isArray(taken) && typeof taken[2] === 'number') times.push(taken[2]);
+  }
+  return times.sort((one, other) => one - other);
+}
+
+describe.skipIf(noRedis)('many instances on one Redis', () => {
+  it.each([1, 2, 4, 8])(
+    'let exactly burst + rate · time through in every window, %i of them under overload',
+    async (count) => {
+      const redis = await startRedis();
+      const [perSecond, burst] = [200, 50];
+      const owners = [owner('key:a', rate('requests', perSecond, SECOND_MS, burst))];
+      const task = { url: redis.url, keyPrefix: 'nexus', owners, forMs: 2_500, ...LEASE };
+      const workers = await Promise.all(
+        Array.from({ length: count }, () =>
+          startWorker({ ...task, clients: Math.ceil(16 / count), settles: false }),
+        ),
+      );
+      await Promise.all(workers.map(({ ended }) => ended));
+      const told = workers.flatMap(({ stdout }) => stdout).join('\n');
+      const sum = (what: RegExp) => [...told.matchAll(what)].reduce((all, [, n]) => all + Number(n), 0);
+      const times = await admissionTimes(redis, 'nexus');
+      expect(times.length).toBe(sum(/"admitted":(\d+)/g));
+      let broken = 0;
+      for (const [first, from] of times.entries())
+        for (let last = first; last < times.length; last += 1) {
+          const most = burst + (perSecond * ((times[last] ?? 0) - from)) / SECOND_MS;
+          if (last - first + 1 > most) broken += 1;
+        }
+      expect(broken).toBe(0);
+      const wholeMs = (times.at(-1) ?? 0) - (times[0] ?? 0);
+      expect(wholeMs).toBeGreaterThan(2_000);
+      expect(times.length).toBeGreaterThanOrEqual(0.99 * (burst + (perSecond * wholeMs) / SECOND_MS) - 1);
+      expect(sum(/"asked":(\d+)/g)).toBeGreaterThan(2 * times.length);
+      redis.client.disconnect();
+    },
+  );
+
+  it('get back what an instance held that was killed, after its lease', async () => {
+    const redis = await startRedis();
+    const lease = { leaseMs: 1_000, sliceMs: 250 };
+    const owners = [owner('key:a', slots(5), rate('model_tokens', 1_000, 60_000))];
+    const worker = await startWorker({
+      ...{ url: redis.url, keyPrefix: 'nexus', owners, forMs: 60_000 },
+      ...{ clients: 8, settles: false, ...lease },
+    });
+    const connections = await sharedConnections(redis.url);
+    const limiter = new RedisLimiter({ connections, ...lease });
+    const free = async () => (await limiter.peek(owners)).map(({ available }) => available);
+    await until(async () => (await free())[0] === 0);
+    await worker.stop('SIGKILL');
+    const killedMs = performance.now();
+    expect(await free()).toEqual([0, 500]);
+    await until(async () => (await free())[0] === 5, { withinMs: 5_000 });
+    expect(performance.now() - killedMs).toBeLessThan(lease.leaseMs + lease.sliceMs + 200);
+    expect(await free()).toEqual([5, 1_000]);
+    const again = await limiter.admit({ requestId: 'next', owners, demand: demand(1, 1_000) });
+    expect(again.admitted).toBe(true);
+    await limiter.close();
+    redis.client.disconnect();
+  });
+
+  it('settle all that they held, when many end at once', async () => {
+    const redis = await startRedis();
+    const owners = [owner('key:a', slots(40), rate('model_tokens', 1, 60_000, 10_000_000))];
+    const task = { url: redis.url, keyPrefix: 'nexus', owners, forMs: 800, clients: 20, ...LEASE };
+    const workers = await Promise.all([1, 2].map(() => startWorker({ ...task, settles: true })));
+    await Promise.all(workers.map(({ ended }) => ended));
+    const admitted = workers
+      .flatMap(({ stdout }) => stdout)
+      .flatMap((line) => Number(/"admitted":(\d+)/.exec(line)?.[1] ?? 0))
+      .reduce((sum, one) => sum + one, 0);
+    const connections = await sharedConnections(redis.url);
+    const limiter = new RedisLimiter({ connections, ...LEASE });
+    const views = await limiter.peek(owners);
+    expect(admitted).toBeGreaterThan(100);
+    expect(views.map(({ available }) => available)).toEqual([40, 10_000_000 - 100 * admitted]);
+    await limiter.close();
+    redis.client.disconnect();
+  });
+});
