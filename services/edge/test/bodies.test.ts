@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { connect } from 'node:tls';
 import { chunkingServer, freePort, receiveRequest, selfSignedCert, until } from '@nexus/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -96,6 +97,21 @@ describe.skipIf(nginx.missing)(`a request on its way through nginx${NEEDS_NGINX}
     const edge = await edgeBefore([await freePort(), alive.port]);
     for (let i = 0; i < 6; i++) expect((await ask(edge.url, PATH, chat())).status).toBe(200);
     expect(alive.connections()).toBe(6);
+  });
+
+  it('goes on to a third instance, whole, when two refuse the connection', async () => {
+    const bodies: Buffer[] = [];
+    const alive = await chunkingServer(async (socket) => {
+      bodies.push((await receiveRequest(socket)).body);
+      socket.end(OK.replace('content-length', 'connection: close\r\ncontent-length'));
+    });
+    const edge = await edgeBefore([await freePort(), await freePort(), alive.port]);
+    // More than nginx keeps in memory.
+    const body = randomBytes(1_000_000);
+    for (let i = 0; i < 4; i++) {
+      expect((await ask(edge.url, '/v1/embeddings?a=%2F', { body })).status).toBe(200);
+      expect(bodies.pop()?.equals(body)).toBe(true);
+    }
   });
 
   it('gets no 502 when it comes as an idle connection to an instance ends', async () => {

@@ -31,6 +31,13 @@ describe.skipIf(nginx.missing)(`what nginx answers by itself${NEEDS_NGINX}`, () 
       { message: 'The request body is too large.', code: 'body_too_large' },
     ],
     [
+      'an upload that is too large',
+      '/v1/files',
+      { headers: { 'content-length': `${600 * 1024 * 1024}` } },
+      413,
+      { code: 'body_too_large' },
+    ],
+    [
       'too long a header field',
       PATH,
       { headers: { 'x-long': 'x'.repeat(20_000) } },
@@ -154,6 +161,9 @@ describe.skipIf(nginx.missing)(`what nginx answers by itself${NEEDS_NGINX}`, () 
         code: 'gateway_unreachable',
       });
       expect(answer.headers).toMatchObject({ 'x-should-retry': 'true', 'retry-after': '1' });
+      const upload = await ask(alone.url, '/v1/files', { body: 'x'.repeat(100_000) });
+      expect(upload.status).toBe(502);
+      expect(errorIn(upload.text).code).toBe('gateway_unreachable');
       const anthropic = await ask(alone.url, '/v1/messages', chat());
       expect(JSON.parse(anthropic.text)).toMatchObject({ type: 'error', error: { type: 'server_error' } });
     } finally {
