@@ -163,7 +163,7 @@ export class InsuredLimiter implements Limiter {
   }
 
   readonly #onReady = () => {
-    if (!this.#isAway || this.#isClosed) return;
+    if (this.#isClosed || (!this.#isAway && this.#beat.epoch !== '')) return;
     clearTimeout(this.#timer);
     void this.#probe();
   };
@@ -218,6 +218,7 @@ export class InsuredLimiter implements Limiter {
       const beat = await this.#instances.beat();
       const wasEmptied = this.#beat.epoch !== '' && beat.epoch !== this.#beat.epoch;
       this.#beat = beat;
+      if (!this.#isAway) this.#failures = 0;
       if (wasEmptied) await this.#redis.assert(this.#redis.open());
       if (this.#isAway) await this.#recover(wasEmptied);
       else if (wasEmptied) this.#say({ status: 'ok', decides: 'redis', wasEmptied });
@@ -242,6 +243,8 @@ export class InsuredLimiter implements Limiter {
   /** Tells Redis what it has missed; only then does it decide again. */
   async #recover(wasEmptied: boolean): Promise<void> {
     if (this.#connections.admitting.status !== 'ready') return;
+    // The beat went over the other connection.
+    await this.#redis.peek([]);
     const standIn = this.#standInNow();
     await this.#redis.assert(this.#redis.open());
     await this.#tell(standIn);

@@ -44,6 +44,7 @@ export class StandIn {
   readonly #share: Share;
   readonly #seen: LastSeen;
   readonly #shares = new Map<string, { readonly of: OwnerLimits; readonly limits: OwnerLimits }>();
+  readonly #seeded = new Set<string>();
   readonly #used = new Map<string, Used>();
   readonly #alone = new Map<Reservation, Alone>();
   /** The slots that requests hold which Redis admitted. */
@@ -218,9 +219,9 @@ export class StandIn {
   /** Lets an owner begin with its share of what was last seen, not with a full one. */
   async #seed(limits: OwnerLimits): Promise<void> {
     const { owner } = limits;
-    if (this.#shares.has(owner)) return;
+    if (this.#seeded.has(owner)) return;
+    this.#seeded.add(owner);
     const available = this.#seen.available(limits);
-    this.#shareOf(limits);
     for (const [index, limit] of limits.buckets.entries()) {
       const seen = available[index];
       if (seen === undefined || limit.kind === 'concurrency') continue;

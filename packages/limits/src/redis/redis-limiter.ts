@@ -186,7 +186,8 @@ export class RedisLimiter implements Limiter {
     const isCharged = (kind: number | undefined) => kind === RATE_CHARGED || kind === CALENDAR_CHARGED;
     const units = asked.units.map((count, index) => (isCharged(kinds[index]) ? 0 : count));
     const asking = { ...asked, units };
-    const held = this.#reserve(requestId, demand, asking, this.#time.nowMs());
+    // An id of its own: the request's may belong to an admission whose answer was lost, and which is being cancelled.
+    const held = this.#reserve(`alone-${requestId}`, demand, asking, this.#time.nowMs());
     void this.#prolong(ASSERT, held);
     return held;
   }
