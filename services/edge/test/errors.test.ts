@@ -1,4 +1,5 @@
 import { request as plainRequest } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:tls';
 import { freePort, selfSignedCert } from '@nexus/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -64,6 +65,25 @@ describe.skipIf(nginx.missing)(`what nginx answers by itself${NEEDS_NGINX}`, () 
       expect(answer.headers['x-should-retry']).toBeUndefined();
     });
   }
+
+  it('refuses the same over HTTP/2', async () => {
+    const refused = async (headers: Record<string, string>, body?: Buffer) => {
+      const session = connectHttp2(edge.url, { ca: selfSignedCert().cert });
+      const stream = session.request({ ':path': PATH, ':method': 'POST', ...headers });
+      if (body) stream.end(body);
+      const status = await new Promise((resolve, reject) => {
+        stream.once('response', (head) => resolve(head[':status']));
+        stream.once('error', reject);
+      });
+      let text = '';
+      for await (const bytes of stream) text += `${bytes}`;
+      session.destroy();
+      return [status, errorIn(text).code];
+    };
+    expect(await refused({ 'content-length': '11000000' })).toEqual([413, 'body_too_large']);
+    expect(await refused({}, Buffer.alloc(11_000_000))).toEqual([413, 'body_too_large']);
+    expect(await refused({ ':path': '/metrics' }, Buffer.alloc(10))).toEqual([404, 'not_found']);
+  });
 
   for (const path of [
     '/metrics',

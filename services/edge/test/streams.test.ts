@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { connect as connectHttp2 } from 'node:http2';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -51,6 +52,22 @@ describe.skipIf(nginx.missing)(`answers through nginx${NEEDS_NGINX}`, () => {
     expect(first).toBeLessThan(last / 2);
     const together = arrivals.filter((ms, i) => i > 0 && ms - (arrivals[i - 1] ?? 0) < 5).length;
     expect(together).toBeLessThan(arrivals.length / 2);
+  });
+
+  it('gives a stream as it comes over HTTP/2, too', async () => {
+    const session = connectHttp2(edge.url, { ca: selfSignedCert().cert });
+    const { headers, body } = chat(
+      { stream: true },
+      { 'x-simulate-tokens': '10', 'x-simulate-tokens-per-second': '20' },
+    );
+    const stream = session.request({ ':path': PATH, ':method': 'POST', ...headers });
+    const startedMs = performance.now();
+    stream.end(body);
+    const events = await Array.fromAsync(readSse(stream));
+    expect(events.at(-1)?.data).toBe('[DONE]');
+    expect((events[0]?.arrivedMs ?? Number.NaN) - startedMs).toBeLessThan(250);
+    expect((events.at(-1)?.arrivedMs ?? Number.NaN) - startedMs).toBeGreaterThan(400);
+    session.destroy();
   });
 
   it('gives the bytes that the upstream gave', async () => {
