@@ -65,9 +65,6 @@ export class Passthrough {
   async pass(exchange: Exchange): Promise<Meter | undefined> {
     const passage = this.#prepare(exchange);
     const { req, res } = exchange;
-    req.on('data', (chunk: Buffer) => {
-      exchange.bytesIn += chunk.length;
-    });
     const failure = await Promise.race([this.#proxy(req, res), passage.failed]);
     if (failure) throw failure;
     if (exchange.ending === 'whole' && !res.writableFinished) exchange.ending = 'client left';
@@ -125,6 +122,10 @@ export class Passthrough {
 
   #onCall(call: ClientRequest, req: IncomingMessage): void {
     const passage = this.#passages.get(req);
+    // Not before: from the first listener on, the body flows, and httpxy begins to read it only now.
+    req.on('data', (chunk: Buffer) => {
+      if (passage) passage.exchange.bytesIn += chunk.length;
+    });
     const socket = call.socket;
     const connected = () => {
       if (!passage) return;
