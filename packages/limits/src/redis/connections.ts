@@ -70,14 +70,25 @@ export function redisOptions(settings: RedisSettings = {}) {
  * @throws TypeError if the settings name no Redis, or a URL that isn't one
  */
 export function connectRedis(settings: RedisSettings, onError: (error: unknown) => void): Connections {
-  const [admitting, ending] = [connectOne(settings), connectOne(settings)];
-  for (const client of [admitting, ending]) client.on('error', onError);
+  const clients = [connectOne(settings), connectOne(settings)] as const;
+  const [admitting, ending] = clients;
+  let isClosed = false;
+  for (const client of clients) {
+    client.on('error', onError);
+    // ioredis gives up where a connection is broken while it looks for the master.
+    client.on('end', () => {
+      if (!isClosed) setTimeout(() => reconnect(client), retryMs(1)).unref();
+    });
+  }
+  const reconnect = (client: RedisClient) => {
+    if (!isClosed && client.status === 'end') client.connect().catch(onError);
+  };
   return {
     admitting,
     ending,
     close() {
-      admitting.disconnect();
-      ending.disconnect();
+      isClosed = true;
+      for (const client of clients) client.disconnect();
     },
   };
 }
@@ -99,7 +110,7 @@ function connectOne(settings: RedisSettings): RedisClient {
       name,
       sentinelRetryStrategy: retryMs,
       sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
-      failoverDetector: true,
+      // ioredis' failoverDetector is left out: a failover that it hears of while it connects ends the connection for ever.
       ...(tls === undefined ? {} : { enableTLSForSentinelMode: true }),
       ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
       ...(sentinelPassword === undefined ? {} : { sentinelPassword }),

@@ -26,6 +26,12 @@ const server = await find();
 export const noRedis: string | undefined = 'missing' in server ? server.missing : undefined;
 if (noRedis) console.warn(`Tests with a real Redis are skipped: ${noRedis}`);
 
+/** The executable. */
+export function redisServerPath(): string {
+  if ('missing' in server) throw new Error(server.missing);
+  return server.path;
+}
+
 /** A Redis that a test started. */
 export interface TestRedis {
   readonly port: number;
@@ -40,10 +46,9 @@ export async function startRedis(
   args: readonly string[] = [],
   options: { readonly port?: number; readonly password?: string } = {},
 ): Promise<TestRedis> {
-  if ('missing' in server) throw new Error(server.missing);
   const port = options.port ?? (await freePort());
   const process = await startProcess({
-    command: server.path,
+    command: redisServerPath(),
     args: [
       ...['--port', `${port}`, '--bind', '127.0.0.1', '--dir', await tempDir()],
       ...['--save', '', '--appendonly', 'no', ...args],
