@@ -5,6 +5,7 @@ import { fail, handle, type Parts } from './handle.ts';
 import { type HealthParts, health, healthInside, ready } from './ops/health.ts';
 import { limits } from './ops/limits.ts';
 import { arrive } from './path/arrive.ts';
+import { isClosing } from './reply/closing.ts';
 
 function shell(): Express {
   const app = express();
@@ -16,6 +17,11 @@ function shell(): Express {
 /** Where Nexus answers itself: everything else goes on its path upstream. */
 const OWN_PATHS = /^\/(?:health|ready|nexus)(?:[/?]|$)/i;
 
+/** Whether Nexus answers this path itself. */
+export function isOwnPath(url: string | undefined): boolean {
+  return OWN_PATHS.test(url ?? '');
+}
+
 /**
  * Answers a request: Nexus' own pages through Express, everything else on its path. The path needs none of what Express
  * brings, and Express would cost it a twentieth of its CPU time (it changes the prototypes of every request).
@@ -23,7 +29,9 @@ const OWN_PATHS = /^\/(?:health|ready|nexus)(?:[/?]|$)/i;
 export function listener(parts: Parts, inside: HealthParts): RequestListener {
   const own = ownApp(parts, inside);
   return (req, res) => {
-    if (OWN_PATHS.test(req.url ?? '')) {
+    // Behind a refusal that closes its connection nothing more is done: it could be what a smuggler hid there.
+    if (isClosing(req.socket)) return;
+    if (isOwnPath(req.url)) {
       own(req, res);
       return;
     }
@@ -44,8 +52,8 @@ function ownApp(parts: Parts, inside: HealthParts): Express {
   return app;
 }
 
-function notFound({ nowMs }: Parts): RequestHandler {
-  return (req, res) => fail(arrive(req, res, nowMs()), new GatewayError('not_found'));
+function notFound(parts: Parts): RequestHandler {
+  return (req, res) => fail(arrive(req, res, parts), new GatewayError('not_found'));
 }
 
 /** The routes of the admin address. */
@@ -59,9 +67,9 @@ export function adminApp(parts: Parts, inside: HealthParts): Express {
 }
 
 /** What Express itself refuses, and bugs of ours outside the path. */
-function errorDoor({ nowMs, log }: Parts): ErrorRequestHandler {
+function errorDoor(parts: Parts): ErrorRequestHandler {
   return (error, req, res, _next) => {
-    log.error('request failed outside its path', { error });
-    fail(arrive(req, res, nowMs()), error);
+    parts.log.error('request failed outside its path', { error });
+    fail(arrive(req, res, parts), error);
   };
 }

@@ -42,7 +42,7 @@ export interface Parts {
  * Never rejects: what goes wrong is answered, settled and recorded here.
  */
 export async function handle(req: IncomingMessage, res: ServerResponse, parts: Parts): Promise<void> {
-  const exchange = arrive(req, res, parts.nowMs());
+  const exchange = arrive(req, res, parts);
   const flight = parts.inFlight.add(exchange);
   let held: Held | undefined;
   let forwarded: Forwarded | undefined;
@@ -67,7 +67,7 @@ export async function handle(req: IncomingMessage, res: ServerResponse, parts: P
     await settle(exchange, held.reservation, forwarded?.usage, parts.limiter, parts.learned).catch(
       keepCause(exchange),
     );
-  record(exchange, parts.log, parts.proxies, parts.nowMs());
+  record(exchange, parts.log, parts.nowMs());
   parts.inFlight.remove(flight);
 }
 
@@ -79,7 +79,8 @@ export function fail(exchange: Exchange, error: unknown): void {
   replyError(exchange, known);
 }
 
-function keepCause(exchange: Exchange): (error: unknown) => void {
+/** Keeps what failed behind the answer for the log. */
+export function keepCause(exchange: Exchange): (error: unknown) => void {
   return (error) => {
     exchange.cause ??= error;
   };

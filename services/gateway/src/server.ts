@@ -3,11 +3,13 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { ERROR_KINDS, type ErrorCode } from '@nexus/domain';
+import { isClosing } from './reply/closing.ts';
 
 /** Above nginx's 60 s: the balancer ends an idle connection, never we while it sends. */
 const KEEP_ALIVE_MS = 75_000;
@@ -23,6 +25,8 @@ const SERVER_OPTIONS = {
   connectionsCheckingInterval: 2_000,
   maxHeaderSize: 16 * 1024,
   noDelay: true,
+  // Checked by `checkFraming`, with an answer that clients can read.
+  requireHostHeader: false,
   // h2c and the like may be ignored (RFC 9110 §7.8): the request is answered in HTTP/1.1.
   shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
 };
@@ -40,16 +44,20 @@ export function createServer(
     : createHttpServer(SERVER_OPTIONS, listener);
   // Past this many Node drops fields silently, framing and credentials too: none are dropped, `checkFraming` counts them.
   server.maxHeadersCount = 0;
+  // Whoever waits to be asked for its body is asked when it is wanted, not before its request was looked at.
+  server.on('checkContinue', listener);
+  const answers = new WeakMap<Socket, ServerResponse>();
+  server.prependListener('request', (req, res) => void answers.set(req.socket, res));
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) =>
-    refuseUnparsed(error.code ?? '', socket),
+    refuseUnparsed(error.code ?? '', socket, answers.get(socket)),
   );
   return server;
 }
 
-/** Answers bytes that are no request. */
-function refuseUnparsed(reason: string, socket: Socket): void {
-  if (reason === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
-    socket.destroy();
+/** Answers bytes that are no request; in the midst of another answer, only that answer's beginning can be told. */
+function refuseUnparsed(reason: string, socket: Socket, answer: ServerResponse | undefined): void {
+  if (reason === 'ECONNRESET' || !socket.writable || isClosing(socket) || isHalfSaid(answer)) {
+    socket.destroySoon();
     return;
   }
   const code: ErrorCode =
@@ -62,6 +70,11 @@ function refuseUnparsed(reason: string, socket: Socket): void {
   const body = JSON.stringify({ error: { message: sentence, type, param: null, code } });
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}`;
   socket.end(`${head}\r\nx-nexus-source: nexus\r\nconnection: close\r\n\r\n${body}`);
+}
+
+/** Whether an answer has begun and not ended: nothing can be said beside it. */
+function isHalfSaid(answer: ServerResponse | undefined): boolean {
+  return answer?.headersSent === true && !answer.writableFinished;
 }
 
 /** Starts listening. @throws Error with `code` EADDRINUSE, EACCES and the like */

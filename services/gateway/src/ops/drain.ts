@@ -32,6 +32,7 @@ export class Drain {
   /** Resolves when nothing is under way and nothing listens. */
   async run(server: Server, noticeMs = NOTICE_MS): Promise<void> {
     this.#draining = true;
+    this.#inFlight.closeConnectionsAfterAnswers();
     const hurried = new Promise<void>((resolve) => {
       this.#now = resolve;
     });

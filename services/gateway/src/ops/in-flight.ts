@@ -1,13 +1,18 @@
 import type { Reservation } from '@nexus/domain';
 import type { Exchange } from '../path/exchange.ts';
 import { breakOff } from '../reply/own-reply.ts';
+import type { Call } from '../upstream/call.ts';
 
 /** What is under way, and what must be watched about it. */
 export interface Flight {
   readonly exchange: Exchange;
+  /** Its place among the flights. */
+  place: number;
   reservation?: Reservation;
-  /** The upstream's side of a metered call, once it was sent. */
-  call?: { lastDataMs(): number; stall(): void };
+  /** The upstream's side, once it was sent. */
+  call?: Call;
+  /** Ends a WebSocket, whose socket no answer knows any more. */
+  breakOff?: () => void;
 }
 
 /** A client may take this long to send its request, and longer at no less than the rate below. */
@@ -19,7 +24,8 @@ const SLOWEST_BYTES_PER_SECOND = 8 * 1024;
  * One timer for all of them; it stands still while nothing is under way.
  */
 export class InFlight {
-  readonly #flights = new Set<Flight>();
+  // An array in any order: a Set keeps its old tables alive, and the requests in them, through many collections.
+  readonly #flights: Flight[] = [];
   readonly #options: InFlightOptions;
   #timer: NodeJS.Timeout | undefined;
   #renewedMs = 0;
@@ -30,12 +36,12 @@ export class InFlight {
   }
 
   get size(): number {
-    return this.#flights.size;
+    return this.#flights.length;
   }
 
   add(exchange: Exchange): Flight {
-    const flight: Flight = { exchange };
-    this.#flights.add(flight);
+    const flight: Flight = { exchange, place: this.#flights.length };
+    this.#flights.push(flight);
     if (this.#timer === undefined) {
       this.#renewedMs = this.#options.nowMs();
       this.#timer = setInterval(() => this.check(), this.#options.checkEveryMs);
@@ -45,26 +51,36 @@ export class InFlight {
   }
 
   remove(flight: Flight): void {
-    this.#flights.delete(flight);
-    if (this.#flights.size > 0 || this.#whenEmpty.length === 0) return;
+    const last = this.#flights.pop();
+    if (last !== undefined && last !== flight) {
+      this.#flights[flight.place] = last;
+      last.place = flight.place;
+    }
+    if (this.#flights.length > 0 || this.#whenEmpty.length === 0) return;
     for (const tell of this.#whenEmpty) tell();
     this.#whenEmpty = [];
   }
 
   /** Resolves once nothing is under way. */
   empty(): Promise<void> {
-    if (this.#flights.size === 0) return Promise.resolve();
+    if (this.#flights.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  /** Lets each connection end with the answer that is under way on it. */
+  closeConnectionsAfterAnswers(): void {
+    for (const { exchange } of this.#flights)
+      if (!exchange.res.headersSent) exchange.res.shouldKeepAlive = false;
   }
 
   /** Breaks off everything that is under way. */
   breakAll(): void {
-    for (const { exchange } of this.#flights) breakOff(exchange.res);
+    for (const { exchange, breakOff: end } of [...this.#flights]) end ? end() : breakOff(exchange.res);
   }
 
   /** One round of the watch. */
   check(): void {
-    if (this.#flights.size === 0) {
+    if (this.#flights.length === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
       return;

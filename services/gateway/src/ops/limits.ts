@@ -2,7 +2,7 @@ import type { Config, Principals } from '@nexus/config';
 import { type BucketView, GatewayError, type Limiter } from '@nexus/domain';
 import type { RequestHandler } from 'express';
 import { fail } from '../handle.ts';
-import { arrive } from '../path/arrive.ts';
+import { type Arrival, arrive } from '../path/arrive.ts';
 import { identify } from '../path/identify.ts';
 
 /** A bucket as `GET /nexus/limits` shows it. */
@@ -16,15 +16,16 @@ function shown({ owner, limit, size, available, untilFullMs }: BucketView): Reco
   };
 }
 
+interface LimitsParts extends Arrival {
+  readonly principals: Principals;
+  readonly limiter: Limiter;
+  readonly config: Config;
+}
+
 /** `GET /nexus/limits`: a key sees its own buckets and the gateway's; asking takes nothing. */
-export function limits(parts: {
-  principals: Principals;
-  limiter: Limiter;
-  config: Config;
-  nowMs: () => number;
-}): RequestHandler {
+export function limits(parts: LimitsParts): RequestHandler {
   return async (req, res) => {
-    const exchange = arrive(req, res, parts.nowMs());
+    const exchange = arrive(req, res, parts);
     try {
       const { principal } = identify(req.headers, parts.principals);
       const owners = [principal.limits, ...(parts.config.gateway ? [parts.config.gateway] : [])];

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TrustedProxies } from './client-address.ts';
 import { doorOf } from './door.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -10,8 +11,14 @@ const PLAIN_ID = /^[\w.:-]{1,128}$/;
 const process64 = randomBytes(8).toString('hex');
 let arrivals = 0;
 
+/** What arriving needs. */
+export interface Arrival {
+  readonly nowMs: () => number;
+  readonly proxies: TrustedProxies;
+}
+
 /** The first step: names the request and sees which door it goes through. Never throws; `checkFraming` refuses. */
-export function arrive(req: IncomingMessage, res: ServerResponse, nowMs: number): Exchange {
+export function arrive(req: IncomingMessage, res: ServerResponse, { nowMs, proxies }: Arrival): Exchange {
   const url = req.url ?? '/';
   const end = url.indexOf('?');
   const path = end < 0 ? url : url.slice(0, end);
@@ -31,8 +38,10 @@ export function arrive(req: IncomingMessage, res: ServerResponse, nowMs: number)
     path,
     dialect,
     kind,
-    startedMs: nowMs,
+    startedMs: nowMs(),
+    client: proxies.clientOf(req),
     sent: false,
+    bodyAsked: false,
     ending: 'whole',
     bytesIn: 0,
     bytesOut: 0,

@@ -35,6 +35,8 @@ export interface Exchange {
   /** What kind of metered call this is; undefined: it passes unread. */
   readonly kind: CallKind | undefined;
   readonly startedMs: number;
+  /** The client's address, as far as it can be believed. */
+  readonly client: string | undefined;
 
   identity?: Identity;
   /** The whole body of a metered call, as it came. */
@@ -48,6 +50,8 @@ export interface Exchange {
   reservedOutputTokens?: number;
   /** True once the request was handed to a connected upstream socket: from then on it may have been worked on. */
   sent: boolean;
+  /** True once the client was asked for its body, where it waits to be asked (`Expect: 100-continue`). */
+  bodyAsked: boolean;
   upstreamStatus?: number;
   upstreamRequestId?: string;
   upstreamStartedMs?: number;
@@ -59,4 +63,15 @@ export interface Exchange {
   cause?: unknown;
   bytesIn: number;
   bytesOut: number;
+}
+
+/** Whether the client waits to be asked before it sends its body (RFC 9110 §10.1.1). */
+export function waitsToBeAsked({ req }: Exchange): boolean {
+  return req.headers.expect?.toLowerCase() === '100-continue';
+}
+
+/** Asks the client for its body, if it waits for that. */
+export function askForBody(exchange: Exchange): void {
+  if (waitsToBeAsked(exchange)) exchange.res.writeContinue();
+  exchange.bodyAsked = true;
 }

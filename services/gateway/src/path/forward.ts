@@ -29,12 +29,8 @@ export async function forward(
   flight: Flight,
   upstream: Upstream,
 ): Promise<Forwarded> {
-  if (exchange.kind === undefined) {
-    const meter = await upstream.passthrough.pass(exchange);
-    await meter?.settled();
-    return { forwarded: true, usage: meter?.usage() };
-  }
-  const call = upstream.metered.send(exchange);
+  const way = exchange.kind === undefined ? upstream.passthrough : upstream.metered;
+  const call = way.send(exchange);
   flight.call = call;
   await call.over;
   await call.meter?.settled();

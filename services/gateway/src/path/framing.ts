@@ -27,6 +27,9 @@ export function checkFraming(req: IncomingMessage): void {
       throw new GatewayError('bad_framing', { message: `The header ${name} came more than once.` });
     seen.add(name);
   }
+  // RFC 9112 §3.2: HTTP/1.1 has a Host, always.
+  if (req.httpVersionMinor > 0 && req.headers.host === undefined)
+    throw new GatewayError('bad_framing', { message: 'The Host header is missing.' });
   const coding = req.headers['transfer-encoding'];
   if (coding !== undefined) checkTransferCoding(req, coding);
   checkPath(req.url ?? '');

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '@nexus/domain';
 import type { CallReader } from '@nexus/tokens';
-import type { Exchange } from './exchange.ts';
+import { askForBody, type Exchange } from './exchange.ts';
 
 /**
  * Reads the whole body of a metered call, and from it what the limits must know. Other bodies stay streams.
@@ -14,6 +14,7 @@ export async function read(exchange: Exchange, reader: CallReader, bodyLimitByte
   if (coding !== undefined && coding.toLowerCase() !== 'identity')
     throw new GatewayError('unsupported_encoding');
   if (Number(req.headers['content-length'] ?? 0) > bodyLimitBytes) throw tooLarge(bodyLimitBytes);
+  askForBody(exchange);
   const body = await wholeBody(exchange, bodyLimitBytes);
   exchange.body = body;
   const reading = reader.read(kind, body);

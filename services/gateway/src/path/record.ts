@@ -1,16 +1,15 @@
 import type { Log, RequestEnd } from '@nexus/observe';
-import type { TrustedProxies } from './client-address.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The last step, whatever happened: one log line. */
-export function record(exchange: Exchange, log: Log, proxies: TrustedProxies, nowMs: number): void {
+export function record(exchange: Exchange, log: Log, nowMs: number): void {
   const { decision, reading, refusal, upstreamStartedMs } = exchange;
   const denial = decision?.admitted === false ? decision : undefined;
   log.request({
     message: howItEnded(exchange),
     requestId: exchange.requestId,
     keyId: exchange.identity?.principal.keyId,
-    client: proxies.clientOf(exchange.req),
+    client: exchange.client,
     method: exchange.method,
     path: exchange.path,
     model: reading?.model,

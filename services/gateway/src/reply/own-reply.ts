@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { GatewayError } from '@nexus/domain';
-import type { Dialect, Exchange } from '../path/exchange.ts';
+import { type Dialect, type Exchange, waitsToBeAsked } from '../path/exchange.ts';
+import { markClosing } from './closing.ts';
 import type { RefusalReply } from './refusal.ts';
 
 /** Anthropic's `error.type` for a status. Source: its API reference, "Errors". */
@@ -42,14 +43,18 @@ function send(exchange: Exchange, status: number, body: string, headers: readonl
     res.destroy();
     return;
   }
-  const close = status === 400 || status === 408 || status === 431 || holdsLargeBody(exchange);
+  const unasked = waitsToBeAsked(exchange) && !exchange.bodyAsked;
+  const close = unasked || status === 400 || status === 408 || status === 431 || holdsLargeBody(exchange);
   const bytes = Buffer.from(body);
   const all = ['content-type', 'application/json', 'content-length', String(bytes.length)];
   all.push('x-request-id', requestId, 'request-id', requestId, 'x-nexus-source', 'nexus', ...headers);
-  if (close) all.push('connection', 'close');
+  if (close) {
+    all.push('connection', 'close');
+    markClosing(req.socket);
+  }
   res.writeHead(status, all);
   exchange.bytesOut += bytes.length;
-  if (close && !req.complete) drainThenEnd(exchange, bytes);
+  if (close && !req.complete && !unasked) drainThenEnd(exchange, bytes);
   else res.end(req.method === 'HEAD' ? undefined : bytes);
 }
 

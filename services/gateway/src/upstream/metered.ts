@@ -5,6 +5,7 @@ import { type Dispatcher, Pool } from 'undici';
 import type { Exchange } from '../path/exchange.ts';
 import { answerHeaders, isFinalStatus, plainReason } from './answer-head.ts';
 import { AnswerWriter } from './answer-writer.ts';
+import type { Call } from './call.ts';
 import { CallEnded, upstreamFailure } from './failures.ts';
 import { headersUpstream } from './headers.ts';
 import { spliced } from './splice.ts';
@@ -15,17 +16,6 @@ export interface MeteredOptions {
   readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly idleMs: number };
   readonly onDisconnect: 'cancel' | 'drain';
   readonly askUsage: boolean;
-}
-
-/** A call whose answer is under way. */
-export interface MeteredCall {
-  readonly meter: Meter | undefined;
-  /** Resolves when the exchange with the upstream is over; rejects with a GatewayError if no answer began. */
-  readonly over: Promise<void>;
-  /** Ends the call because the upstream has sent nothing of worth for too long. */
-  stall(): void;
-  /** When the upstream last sent something of worth, on the clock of `nowMs`. */
-  lastDataMs(): number;
 }
 
 /** Sends metered calls upstream as the very bytes that came, and gives the answers back as they come. */
@@ -49,7 +39,7 @@ export class MeteredUpstream {
   }
 
   /** Sends the call. A connection that can't be made is tried once more; what was sent is never sent again. */
-  send(exchange: Exchange): MeteredCall {
+  send(exchange: Exchange): Call {
     const { reading, body, identity, req } = exchange;
     if (!reading || !body || !identity) throw new GatewayError('internal_error');
     const splice = this.#options.askUsage ? reading.askUsage : undefined;
@@ -59,8 +49,11 @@ export class MeteredUpstream {
       headers: headersUpstream(req.rawHeaders, req.headers, identity, { metered: true }),
       body: splice ? spliced(body, splice) : body,
     };
-    const call = new Call(exchange, splice !== undefined, this.#options.onDisconnect, this.#nowMs);
-    call.onConnectFailure = () => this.#pool.dispatch(request, call);
+    const call = new MeteredCall(exchange, this.#pool, request, {
+      hideUsage: splice !== undefined,
+      onDisconnect: this.#options.onDisconnect,
+      nowMs: this.#nowMs,
+    });
     this.#pool.dispatch(request, call);
     return call;
   }
@@ -73,12 +66,13 @@ export class MeteredUpstream {
 /** A drained answer is read on for no longer than this. */
 const LONGEST_DRAIN_MS = 600_000;
 
-class Call implements Dispatcher.DispatchHandler, MeteredCall {
+class MeteredCall implements Dispatcher.DispatchHandler, Call {
   readonly over: Promise<void>;
   meter: Meter | undefined;
-  /** Sends the call once more; taken away once used. */
-  onConnectFailure: (() => void) | undefined;
   readonly #exchange: Exchange;
+  readonly #pool: Pool;
+  readonly #request: Dispatcher.DispatchOptions;
+  #isSecondTry = false;
   readonly #hideUsage: boolean;
   readonly #onDisconnect: 'cancel' | 'drain';
   readonly #nowMs: () => number;
@@ -93,12 +87,23 @@ class Call implements Dispatcher.DispatchHandler, MeteredCall {
   readonly #onClose = () => this.#clientLeft();
   readonly #onDrain = () => this.#controller?.resume();
 
-  constructor(exchange: Exchange, hideUsage: boolean, onDisconnect: 'cancel' | 'drain', nowMs: () => number) {
+  constructor(
+    exchange: Exchange,
+    pool: Pool,
+    request: Dispatcher.DispatchOptions,
+    options: {
+      readonly hideUsage: boolean;
+      readonly onDisconnect: 'cancel' | 'drain';
+      readonly nowMs: () => number;
+    },
+  ) {
     this.#exchange = exchange;
-    this.#hideUsage = hideUsage;
-    this.#onDisconnect = onDisconnect;
-    this.#nowMs = nowMs;
-    this.#lastDataMs = nowMs();
+    this.#pool = pool;
+    this.#request = request;
+    this.#hideUsage = options.hideUsage;
+    this.#onDisconnect = options.onDisconnect;
+    this.#nowMs = options.nowMs;
+    this.#lastDataMs = this.#nowMs();
     this.#writer = new AnswerWriter(exchange.res, (error) => this.#invalid(error));
     this.over = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -203,10 +208,9 @@ class Call implements Dispatcher.DispatchHandler, MeteredCall {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#over) return;
     const exchange = this.#exchange;
-    if (!exchange.sent && !this.#clientGone && this.onConnectFailure) {
-      const again = this.onConnectFailure;
-      this.onConnectFailure = undefined;
-      again();
+    if (!exchange.sent && !this.#clientGone && !this.#isSecondTry) {
+      this.#isSecondTry = true;
+      this.#pool.dispatch(this.#request, this);
       return;
     }
     exchange.cause = error;

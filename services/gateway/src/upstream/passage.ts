@@ -1,0 +1,191 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { GatewayError } from '@nexus/domain';
+import { type Meter, makeMeter } from '@nexus/tokens';
+import type { Exchange } from '../path/exchange.ts';
+import { answerHeaders, isFinalStatus, plainReason } from './answer-head.ts';
+import { upstreamFailure } from './failures.ts';
+
+/** How long a passage may take to connect, and to its answer's first byte without a sign of life. */
+export interface PassageTimeouts {
+  readonly connectMs: number;
+  readonly firstByteMs: number;
+}
+
+/** One request that passes unread, or a WebSocket on its way to be joined. */
+export class Passage {
+  readonly exchange: Exchange;
+  /** Resolves with what kept the answer from beginning. */
+  readonly failed: Promise<GatewayError>;
+  meter: Meter | undefined;
+  readonly #timeouts: PassageTimeouts;
+  readonly #nowMs: () => number;
+  readonly #onFailure: (error: GatewayError) => void;
+  #resolve: (error: GatewayError) => void = () => {};
+  #call: ClientRequest | undefined;
+  #answer: IncomingMessage | undefined;
+  #lastDataMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #isFailed = false;
+
+  /** @param onFailure told at once, before `failed` resolves */
+  constructor(
+    exchange: Exchange,
+    timeouts: PassageTimeouts,
+    nowMs: () => number,
+    onFailure: (error: GatewayError) => void = () => {},
+  ) {
+    this.exchange = exchange;
+    this.#timeouts = timeouts;
+    this.#nowMs = nowMs;
+    this.#onFailure = onFailure;
+    this.#lastDataMs = nowMs();
+    this.failed = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  lastDataMs(): number {
+    return this.#lastDataMs;
+  }
+
+  /** Breaks the answer off because the upstream has sent nothing for too long; a slow client is not its fault. */
+  stall(): void {
+    const { exchange } = this;
+    if (this.#answer === undefined || exchange.res.writableNeedDrain) return;
+    exchange.ending = 'upstream broke';
+    exchange.res.destroy();
+    this.#call?.destroy();
+  }
+
+  fail(error: GatewayError): void {
+    if (this.#isFailed) return;
+    this.#isFailed = true;
+    clearTimeout(this.#timer);
+    this.#onFailure(error);
+    this.#resolve(error);
+  }
+
+  /** Watches the call upstream from its socket on. */
+  called(call: ClientRequest): void {
+    this.#call = call;
+    const { req } = this.exchange;
+    // Not before: from the first listener on, the body flows, and httpxy begins to read it only now.
+    req.on('data', (chunk: Buffer) => {
+      this.exchange.bytesIn += chunk.length;
+      this.#lastDataMs = this.#nowMs();
+    });
+    call.once('close', () => {
+      clearTimeout(this.#timer);
+      if (this.exchange.upstreamStatus === undefined)
+        this.fail(upstreamFailure(undefined, this.exchange.sent));
+    });
+    const { socket } = call;
+    if (!socket?.connecting) {
+      this.#connected();
+      return;
+    }
+    this.#timer = setTimeout(() => call.destroy(new Error('connect timed out')), this.#timeouts.connectMs);
+    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#connected());
+  }
+
+  #connected(): void {
+    const now = this.#nowMs();
+    this.exchange.sent = true;
+    this.exchange.upstreamStartedMs = now;
+    this.#lastDataMs = now;
+    this.#awaitFirstByte();
+  }
+
+  #awaitFirstByte(): void {
+    clearTimeout(this.#timer);
+    const quietMs = this.#nowMs() - this.#lastDataMs;
+    const leftMs = this.#timeouts.firstByteMs - quietMs;
+    if (leftMs > 0) {
+      this.#timer = setTimeout(() => this.#awaitFirstByte(), Math.ceil(leftMs));
+      return;
+    }
+    this.fail(new GatewayError('upstream_timeout'));
+    this.#call?.destroy();
+  }
+
+  /** The upstream answers. An answer that can't be given back as it is ends the passage in our own words. */
+  answered(answer: IncomingMessage, res: ServerResponse): void {
+    if (this.#isFailed || !this.admits(answer)) {
+      answer.destroy();
+      return;
+    }
+    const { exchange } = this;
+    try {
+      const status = answer.statusCode ?? 0;
+      const headers = answerHeaders(exchange, status, answer.headers, Date.now(), { altered: false });
+      res.writeHead(status, plainReason(answer.statusMessage), headers);
+    } catch (error) {
+      this.fail(new GatewayError('upstream_invalid', { cause: error }));
+      answer.destroy();
+      return;
+    }
+    this.#watch(answer);
+    answer.pipe(res);
+  }
+
+  /** Notes the head of an answer; false, and the passage has failed, if it may not be given back. */
+  admits(answer: IncomingMessage): boolean {
+    const { exchange } = this;
+    const status = answer.statusCode ?? 0;
+    const refusedKey =
+      (status === 401 || status === 403) && exchange.identity?.principal.upstreamKey !== undefined;
+    if (refusedKey || !(isFinalStatus(status) || status === 101)) {
+      this.fail(new GatewayError(refusedKey ? 'upstream_refused_key' : 'upstream_invalid'));
+      return false;
+    }
+    clearTimeout(this.#timer);
+    exchange.upstreamStatus = status;
+    exchange.firstByteMs = this.#nowMs() - exchange.startedMs;
+    const id = answer.headers['x-request-id'];
+    if (typeof id === 'string') exchange.upstreamRequestId = id;
+    return true;
+  }
+
+  #watch(answer: IncomingMessage): void {
+    const { exchange } = this;
+    this.#answer = answer;
+    this.#lastDataMs = this.#nowMs();
+    if (exchange.method === 'POST') this.meter = meterOf(answer);
+    answer.on('data', (chunk: Buffer) => {
+      exchange.bytesOut += chunk.length;
+      this.#lastDataMs = this.#nowMs();
+      this.meter?.write(chunk);
+    });
+    answer.once('error', (error) => {
+      exchange.ending = 'upstream broke';
+      exchange.cause = error;
+    });
+    answer.once('close', () => {
+      if (!answer.complete && !exchange.res.destroyed) exchange.ending = 'upstream broke';
+    });
+  }
+
+  /** The call broke: before its answer the passage fails, in its midst the answer breaks. */
+  broke(error: Error, client: { destroy(): unknown }): void {
+    const { exchange } = this;
+    exchange.cause = error;
+    if (exchange.upstreamStatus === undefined) this.fail(upstreamFailure(error, exchange.sent));
+    else {
+      exchange.ending = 'upstream broke';
+      client.destroy();
+    }
+  }
+}
+
+/** Reads a usage where the answer to an unread POST has one. */
+function meterOf(answer: IncomingMessage): Meter {
+  return makeMeter({
+    kind: 'other',
+    contentType: answer.headers['content-type'],
+    contentEncoding: answer.headers['content-encoding'],
+    model: undefined,
+    inputTokens: 0,
+    inputSource: 'estimated',
+    hideUsage: false,
+  });
+}
