@@ -7,6 +7,7 @@
  */
 import path from 'node:path';
 import { preparePythonClients } from './python-clients.ts';
+import { ensureServer } from './servers.mjs';
 import type { Outcome } from './test-run/outcome-reporter.ts';
 import { paint } from './test-run/paint.ts';
 import { runStaticChecks } from './test-run/static-checks.ts';
@@ -15,10 +16,20 @@ import { runTests } from './test-run/vitest-run.ts';
 const root = path.dirname(import.meta.dirname);
 const args = process.argv.slice(2);
 
-const [checks, python] = await Promise.all([runStaticChecks(root), preparePythonClients(root)]);
+const [checks, python, ...servers] = await Promise.all([
+  runStaticChecks(root),
+  preparePythonClients(root),
+  ...['nginx', 'redis-server'].map(async (name) => ({ name, ...(await ensureServer(root, name)) })),
+]);
 console.log(
   `${python.ready ? paint('green', 'ok  ') : paint('yellow', 'skip')}  Python clients: ${python.summary}`,
 );
+for (const server of servers) {
+  const missing = 'missing' in server;
+  console.log(
+    `${missing ? paint('yellow', 'skip') : paint('green', 'ok  ')}  ${server.name}: ${missing ? server.missing : server.version}`,
+  );
+}
 
 const tests = await runTests(root, args);
 printSkipped(tests.skipped);

@@ -42,6 +42,7 @@ export const IMPORT_RULES: ReadonlyMap<string, ImportRule> = new Map([
   ['packages/simulator', { everywhere: [], inTests: [], outsiders: true }],
   // Tests only: real SDKs against a running gateway, which they start as a process.
   ['services/clients', { everywhere: [], inTests: testTools, outsiders: true }],
+  ['services/edge', { everywhere: [], inTests: testTools, outsiders: true }],
   ['services/simulator', { everywhere: ['@nexus/simulator'], inTests: ['@nexus/testkit'], outsiders: true }],
   ['packages/testkit', { everywhere: ['@nexus/domain', '@nexus/simulator'], inTests: [], outsiders: true }],
   [

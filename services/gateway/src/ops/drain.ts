@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
-import { setTimeout as wait } from 'node:timers/promises';
+import { Server as NetServer } from 'node:net';
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import type { InFlight } from './in-flight.ts';
 
 /** Balancers look at /ready about once a second: new connections are still taken for this long. */
@@ -37,7 +38,10 @@ export class Drain {
       this.#now = resolve;
     });
     await Promise.race([wait(noticeMs), hurried]);
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    await emptyBacklog(server);
+    // Of net's server: http's would also close connections whose request has arrived and isn't read yet.
+    const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+    for (let turns = 0; turns < QUIET_TURNS; turns++) await turn();
     server.closeIdleConnections();
     const grace = new AbortController();
     const tooLong = wait(this.#graceMs, undefined, { signal: grace.signal }).catch(() => {});
@@ -49,4 +53,25 @@ export class Drain {
     server.closeAllConnections();
     await closed;
   }
+}
+
+/** Turns of the event loop without a new connection, after which none is taken to wait. */
+const QUIET_TURNS = 5;
+
+/**
+ * Takes the connections that the system has accepted and the loop has not yet: closing the listening socket would reset them, with the
+ * requests in them. One is taken each turn (libuv), and a busy loop is behind by many.
+ */
+async function emptyBacklog(server: Server): Promise<void> {
+  let taken = 0;
+  const onConnection = () => {
+    taken += 1;
+  };
+  server.on('connection', onConnection);
+  for (let quiet = 0; quiet < QUIET_TURNS; ) {
+    taken = 0;
+    await turn();
+    quiet = taken === 0 ? quiet + 1 : 0;
+  }
+  server.off('connection', onConnection);
 }
