@@ -71,9 +71,10 @@ const limiter = new RedisLimiter({ connections, repeatDenials: false });
 let asked = 0;
 
 /** Microseconds in the server for one call of whatever scripts run meanwhile. */
-async function serverMicros(run: () => Promise<unknown>): Promise<number> {
+async function serverMicros(run: () => Promise<unknown>, together: number): Promise<number> {
   await client.config('RESETSTAT');
-  for (let call = 0; call < CALLS; call += 1) await run();
+  for (let call = 0; call < CALLS; call += together)
+    await Promise.all(Array.from({ length: together }, () => run()));
   const stats = await client.info('commandstats');
   return Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(stats)?.[1] ?? 0) / CALLS;
 }
@@ -85,18 +86,20 @@ async function admit(owners: readonly OwnerLimits[], ends: boolean): Promise<voi
 }
 
 const sha = String(await client.script('LOAD', GCRA));
-const cases: [string, () => Promise<unknown>][] = [
+const cases: [string, () => Promise<unknown>, number?][] = [
   ['bare GCRA, one key', () => client.evalsha(sha, 1, 'gcra', 0.001, 60_000)],
   ['admit, 3 buckets in 1 record', () => admit(three, false)],
   ['admit, 6 buckets in 2 records', () => admit(six, false)],
   ['refuse, 3 buckets', () => admit(full, false)],
   ['admit + settle, 3 buckets', () => admit(three, true)],
   ['admit + settle, 6 buckets', () => admit(six, true)],
+  ['admit, 6 buckets, 32 together', () => admit(six, false), 32],
+  ['admit + settle, 6, 32 together', () => admit(six, true), 32],
 ];
 const least = new Map<string, number>();
 for (let round = 0; round < ROUNDS; round += 1)
-  for (const [name, run] of cases) {
-    const micros = await serverMicros(run);
+  for (const [name, run, together = 1] of cases) {
+    const micros = await serverMicros(run, together);
     least.set(name, Math.min(micros, least.get(name) ?? micros));
     await client.flushall();
   }

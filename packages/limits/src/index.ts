@@ -16,5 +16,6 @@ export {
 } from './output-reservation.ts';
 export { type Connections, connectRedis, type RedisSettings, redisOptions } from './redis/connections.ts';
 export { RedisAwayError } from './redis/redis-away-error.ts';
-export { RedisLimiter, type RedisLimiterOptions } from './redis/redis-limiter.ts';
+export { RedisLimiter } from './redis/redis-limiter.ts';
+export type { RedisLimiterOptions } from './redis/redis-limiter-options.ts';
 export { RequestEndedError } from './request-ended-error.ts';

@@ -11,7 +11,8 @@ import type {
 import type { Connections } from '../redis/connections.ts';
 import { type Beat, Instances } from '../redis/instances.ts';
 import { RedisAwayError } from '../redis/redis-away-error.ts';
-import { RedisLimiter, type RedisLimiterOptions } from '../redis/redis-limiter.ts';
+import { RedisLimiter } from '../redis/redis-limiter.ts';
+import type { RedisLimiterOptions } from '../redis/redis-limiter-options.ts';
 import { LastSeen } from './last-seen.ts';
 import { type OnRedisFailure, StandIn } from './stand-in.ts';
 

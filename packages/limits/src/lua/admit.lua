@@ -1,184 +1,168 @@
 -- Admits requests, in their order, each over all its owners' buckets or not at all. A refusal writes nothing.
 --
 -- KEYS     records and markers, in any order; the message names them by their place
--- ARGV[1]  a msgpack array of numbers: lease ms, slice ms, how long an ended request is remembered (ms), how many requests, then each:
+-- ARGV[1]  numbers as msgpack: lease ms, slice ms, slack ms, how many requests, then each:
 --            place of its marker (0: only look), number of owners, then for each owner:
 --              place of its record, units to count as open, number of buckets, then for each bucket:
 --                id, units asked, size, and: rate: amount, period · calendar: window, four bounds (see window_at)
--- Returns  doubles, little-endian: now, then for each request a status and:
---            1 admitted, 2 admitted before, or only looked at: for each owner its time; for each bucket the grains free, for a calendar
---              its window too
---            0 refused: the same, and after each bucket's grains those that would be free if all that is held or open came back
+-- ARGV[2…4] how long (ms) a record lives that holds something, the marker of a request under way, and that of an ended one
+-- Returns  msgpack integers: now, then for each request a status and:
+--            1 admitted, 2 admitted before, or only looked at, 0 refused: for each owner its time; for each bucket the grains free, those
+--              that would be free if all that was held or open before came back, and for a calendar its window
 --            -1 it has ended before · -2 the calendar's bounds don't hold the time that follows
-local lease, slice, keep = a[1], a[2], a[3]
 local out, n = { now }, 1
-local recs, states, windows = {}, {}, {}
+-- Of the request that is looked at, for each bucket: where it begins, and where its free grains stand in `out`.
+local at, shown = {}, {}
 
--- Skips a bucket's numbers.
-local function after(q, kind)
-  if kind <= RATE_HELD then return q + 5 end
-  return kind == SLOTS and q + 3 or q + 8
-end
-
--- Grains free, and free if all came back.
-local function room(rec, bucket, kind, q, window)
-  local size = a[q + 2]
-  if kind <= RATE_HELD then
-    if size == 0 then return 0, 0 end
-    local period = a[q + 4]
-    local level = size * period
-    if bucket then level = level - level_missing(bucket, size, period) end
-    if kind == RATE_HELD then return level - (bucket and held_units(bucket, RATE_SLICES) or 0) * period, level end
-    return level, level + held_units(rec.open, 1) * period
-  end
-  if kind == SLOTS then return size - held_units(rec.open, 1), size end
-  local used = bucket and bucket[3] >= window and bucket[2] or 0
-  if kind == CALENDAR_CHARGED then return size - used, size - used + held_units(rec.open, 1) end
-  return size - used - (bucket and held_units(bucket, CALENDAR_SLICES) or 0), size - used
-end
-
--- Looks at every bucket and fills recs, states and windows. Gives back the place after the request, whether all have room, and the
--- time that no bounds hold.
-local function look(p, owners)
-  local q, k, has_room, strange = p, 0, true, nil
-  for o = 1, owners do
-    local rec = record(KEYS[a[q]])
-    recs[o] = rec
-    local buckets = a[q + 2]
+-- Looks at every bucket and shows it. Gives back the place after the request, whether all have room, and the time that no bounds hold.
+local function look(q, owners)
+  local k, has_room, strange = 0, true, nil
+  for _ = 1, owners do
+    local place, buckets = a[q], a[q + 2]
+    local r = record(place)
+    local time = times[place]
+    local open = held(r, OPEN)
+    n = n + 1
+    out[n] = time
     q = q + 3
     for _ = 1, buckets do
       k = k + 1
-      local id, units = a[q], a[q + 1]
+      local id, units, size = a[q], a[q + 1], a[q + 2]
       local kind = id % 8
-      local bucket = find(rec, id)
-      states[k] = bucket or false
-      if kind == CALENDAR_HELD or kind == CALENDAR_CHARGED then
-        local window = window_at(q + 3, rec.time)
-        if not window then strange = rec.time end
-        windows[k] = window or 0
+      local free, back, grain, window = 0, 0, 1, nil
+      if kind == 3 then
+        free, back = size - open, size
+        q = q + 3
+      else
+        local b = find(r, id)
+        at[k] = b or 0
+        if kind <= 1 then
+          grain = a[q + 4]
+          if size > 0 then
+            back = size * grain
+            if b then back = back - missing_under(r, b, size, grain) end
+            free = back
+            if kind == 0 then back = back + open * grain
+            elseif b then free = free - held(r, b + 4) * grain end
+          end
+          q = q + 5
+        else
+          window = window_at(q + 3, time)
+          if not window then
+            strange, window = time, 0
+          end
+          free, back = size, size
+          if b then
+            if r[b + 2] >= window then
+              window = r[b + 2]
+              free = size - r[b + 1]
+              back = free
+            end
+            if kind == 2 then free = free - held(r, b + 3) end
+          end
+          if kind == 4 then back = back + open end
+          q = q + 8
+        end
       end
-      if units > 0 and has_room then
-        local free = room(rec, bucket, kind, q, windows[k])
-        local grain = kind <= RATE_HELD and a[q + 4] or 1
-        if units > a[q + 2] or units * grain > free then has_room = false end
+      if units > 0 and (units > size or units * grain > free) then has_room = false end
+      out[n + 1], out[n + 2] = free, back
+      shown[k] = n + 1
+      n = n + 2
+      if window then
+        n = n + 1
+        out[n] = window
       end
-      q = after(q, kind)
     end
   end
   return q, has_room, strange
 end
 
-local function show(p, owners, with_back)
-  local q, k = p, 0
-  for o = 1, owners do
-    local rec = recs[o]
-    n = n + 1
-    out[n] = rec.time
-    local buckets = a[q + 2]
-    q = q + 3
-    for _ = 1, buckets do
-      k = k + 1
-      local kind = a[q] % 8
-      local bucket = states[k]
-      local free, back = room(rec, bucket, kind, q, windows[k])
-      n = n + 1
-      out[n] = free
-      if with_back then
-        n = n + 1
-        out[n] = back
-      end
-      if kind == CALENDAR_HELD or kind == CALENDAR_CHARGED then
-        n = n + 1
-        out[n] = bucket and bucket[3] > windows[k] and bucket[3] or windows[k]
-      end
-      q = after(q, kind)
-    end
-  end
-end
-
-local function take(p, owners, key)
-  local q, k = p, 0
-  local taken, m, last = {}, 0, 0
-  for o = 1, owners do
-    local rec = recs[o]
-    local ends = slice_end(rec.time, lease, slice)
-    local left = ends - rec.time
-    if left > last then last = left end
-    taken[m + 1], taken[m + 2], taken[m + 3] = rec.born, ends, rec.time
+local function take(q, owners, marker)
+  local k, m, taken = 0, 0, {}
+  for _ = 1, owners do
+    local place, open, buckets = a[q], a[q + 1], a[q + 2]
+    local r, time = records[place], times[place]
+    local last = time + lease
+    local number = (last - last % slice) / slice + 1
+    local slot = number % 6
+    taken[m + 1], taken[m + 2], taken[m + 3] = r[2], number, time
     m = m + 3
-    local open, buckets = a[q + 1], a[q + 2]
-    local has_taken = open > 0
-    hold(rec.open, 1, left, open)
-    local record_key = KEYS[a[q]]
+    if open > 0 then
+      r[OPEN + slot] = r[OPEN + slot] + open
+      dirty[place] = true
+    end
     q = q + 3
     for _ = 1, buckets do
       k = k + 1
-      local id, units = a[q], a[q + 1]
-      local kind = id % 8
-      if units > 0 then
-        has_taken = true
-        local bucket = states[k]
-        if kind <= RATE_HELD then
-          local size, amount, period = a[q + 2], a[q + 3], a[q + 4]
-          if bucket then adopt_rate(bucket, amount, size, period)
-          else
-            bucket = new_rate(rec, id, amount, size)
-            states[k] = bucket
+      local id, units, size = a[q], a[q + 1], a[q + 2]
+      local kind, b = id % 8, at[k]
+      if kind == 3 then
+        out[shown[k]] = out[shown[k]] - open
+        q = q + 3
+      elseif kind <= 1 then
+        if units > 0 then
+          dirty[place] = true
+          local amount, period = a[q + 3], a[q + 4]
+          if b == 0 then b = add(r, id, 0, amount, size)
+          elseif r[b + 2] ~= amount or r[b + 3] ~= size then
+            -- Goes on under the changed limit, never afresh.
+            r[b + 1], r[b + 2], r[b + 3] = missing_under(r, b, size, period), amount, size
+            if kind == 0 then r[b + 4], r[b + 5], r[b + 6], r[b + 7] = r[b + 4] + 1, 0, 0, 0 end
           end
-          if kind == RATE_HELD then hold(bucket, RATE_SLICES, left, units)
+          if kind == 1 then r[b + 4 + slot] = r[b + 4 + slot] + units
           else
-            bucket[2] = bucket[2] + units * period
-            bucket[6] = bucket[6] + 1
-            taken[m + 1], taken[m + 2], taken[m + 3], taken[m + 4] = bucket[5], bucket[6], bucket[2], bucket[7]
+            r[b + 1], r[b + 5] = r[b + 1] + units * period, r[b + 5] + 1
+            taken[m + 1], taken[m + 2], taken[m + 3], taken[m + 4] = r[b + 4], r[b + 5], r[b + 1], r[b + 6]
             m = m + 4
           end
-        elseif kind ~= SLOTS then
-          if not bucket then
-            bucket = new_calendar(rec, id, windows[k])
-            states[k] = bucket
-          end
-          advance_calendar(rec, bucket, q + 3, windows[k])
-          if kind == CALENDAR_HELD then hold(bucket, CALENDAR_SLICES, left, units)
-          else
-            use_calendar(bucket, units)
-            m = m + 1
-            taken[m] = bucket[3]
+          out[shown[k]] = out[shown[k]] - units * period
+        end
+        q = q + 5
+      else
+        if units > 0 or b > 0 then
+          local window = window_at(q + 3, time)
+          if b == 0 then b = add(r, id, 0, window) end
+          advance_calendar(r, b, place, q + 3, window)
+          if units > 0 then
+            dirty[place] = true
+            if kind == 2 then r[b + 3 + slot] = r[b + 3 + slot] + units
+            else
+              r[b + 1] = r[b + 1] + units
+              m = m + 1
+              taken[m] = r[b + 2]
+            end
+            out[shown[k]] = out[shown[k]] - units
           end
         end
-      elseif states[k] and (kind == CALENDAR_HELD or kind == CALENDAR_CHARGED) then
-        advance_calendar(rec, states[k], q + 3, windows[k])
+        q = q + 8
       end
-      q = after(q, kind)
     end
-    if has_taken then dirty[record_key] = rec end
   end
-  mark(key, cmsgpack.pack(taken), last + keep)
+  -- Longer than its leases: a late end must find what was taken.
+  mark(marker, cmsgpack.pack(taken), MARKER_TTL)
 end
 
 local p = 5
 for _ = 1, a[4] do
-  local marker_place, owners = a[p], a[p + 1]
-  p = p + 2
-  local key = marker_place > 0 and KEYS[marker_place]
-  local known = key and marker(key)
-  local q, has_room, strange = look(p, owners)
+  local marker, owners = a[p], a[p + 1]
+  local known = marker > 0 and raws[marker]
   n = n + 1
-  if known == '' then out[n] = -1
+  local status = n
+  local q, has_room, strange = look(p + 2, owners)
+  if known == '' then
+    out[status], n = -1, status
   elseif strange then
-    out[n], out[n + 1] = -2, strange
-    n = n + 1
-  elseif known or not key then
-    out[n] = 2
-    show(p, owners, false)
+    out[status], out[status + 1], n = -2, strange, status + 1
+  elseif known or marker == 0 then
+    out[status] = 2
   elseif has_room then
-    out[n] = 1
-    take(p, owners, key)
-    show(p, owners, false)
+    out[status] = 1
+    take(p + 2, owners, marker)
   else
-    out[n] = 0
-    show(p, owners, true)
+    out[status] = 0
   end
   p = q
 end
 save()
-return struct.pack('<' .. string.rep('d', n), unpack(out, 1, n))
+for i = n + 1, #out do out[i] = nil end
+return cmsgpack.pack(out)

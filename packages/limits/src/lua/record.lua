@@ -1,118 +1,109 @@
--- What every script shares: records, their buckets, their leases. The arithmetic is that of ../rate-bucket.ts and its neighbours.
+-- What admit.lua and finish.lua share: records, their buckets, their leases. The arithmetic is that of ../rate-bucket.ts and its neighbours.
 --
--- A record is one string for each owner, a msgpack array of integers below 2^53:
---   { born, touched - born, open, bucket, bucket, … }
+-- A record is one string for each owner, a flat msgpack array of integers below 2^53:
+--   1, born, touched - born, six slots of `open`, bucket, bucket, …
 --   born     when the record was made (ms); with an era it names an era of a bucket for ever
 --   touched  its last touch (ms): a record's time never goes back, even if the clock does
---   open     leases of the requests under way, as slices; slots are counted here, and charges that may yet be cancelled
--- Slices are { left, units, left, units, … }: milliseconds until the slice ends, counted from `touched`, and the units in it.
+--   open     the requests under way: they hold slots, or have been charged and may yet be cancelled
+-- What is held lives in slices of time. A slice is numbered (end / slice ms) and kept in slot number % 6: a lease is at most four slices
+-- long, so no two live slices share one. What is left in a slice that has passed is dropped with the next touch.
 -- A bucket begins with its id, whose remainder by 8 is its kind. A bucket or a record that isn't there is full.
---   0 rate, charged   { id, missing, amount, burst, era, charges, given back, given back from }
---   1 rate, held      { id, missing, amount, burst, slices … }
---   2 calendar, held  { id, used, window, slices … }
---   3 slots           not stored: `open` counts them
---   4 calendar, charged { id, used, window }
+--   0 rate, charged     id, missing, amount, burst, era, charges, given back, given back from
+--   1 rate, held        id, missing, amount, burst, six slots
+--   2 calendar, held    id, used, window, six slots
+--   3 slots             not stored: `open` counts them
+--   4 calendar, charged id, used, window
 -- `missing` is in grains (units · period): what the bucket lacks to be full, debt included.
 local LARGEST = 4503599627370496 -- 2^52
-local RATE_CHARGED, RATE_HELD, CALENDAR_HELD, SLOTS, CALENDAR_CHARGED = 0, 1, 2, 3, 4
-local RATE_SLICES, CALENDAR_SLICES = 5, 4
+local OPEN, FIRST = 4, 10
+local WIDTH = { [0] = 8, 10, 9, 0, 3 }
 
-local a = cmsgpack.unpack(ARGV[1])
-local records, dirty = {}, {}
-local markers, changed_markers = {}, {}
+-- A number that goes to a command is printed first, which takes as long as a small command: what is always the same comes as text.
+local HELD_TTL, MARKER_TTL, ENDED_TTL = ARGV[2], ARGV[3], ARGV[4]
 
-local function held_units(list, from)
-  local units = 0
-  for i = from + 1, #list, 2 do units = units + list[i] end
-  return units
-end
+local a = { cmsgpack.unpack(ARGV[1]) }
+-- `slack`: how much longer a key lives than it must, because its expiry counts from the script's start, before the clock is read.
+local lease, slice, slack = a[1], a[2], a[3]
+local raws = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
+-- All by the key's place. `bases`: the number of the last slice that has passed.
+local records, times, bases, dirty = {}, {}, {}, {}
+-- When calendar windows end, by place and id.
+local ends = {}
 
-local function hold(list, from, left, units)
-  if units == 0 then return end
-  for i = from, #list, 2 do
-    if list[i] == left then
-      list[i + 1] = list[i + 1] + units
-      return
-    end
-  end
-  local n = #list
-  list[n + 1], list[n + 2] = left, units
-end
-
-local function remove_slice(list, i)
-  local n = #list
-  list[i], list[i + 1] = list[n - 1], list[n]
-  list[n], list[n - 1] = nil, nil
-end
-
--- Frees what is held in the slice that ends then; false: it has passed, and all in it is free already.
-local function release(list, from, left, units)
-  if left <= 0 then return false end
-  for i = from, #list, 2 do
-    if list[i] == left then
-      if list[i + 1] > units then list[i + 1] = list[i + 1] - units else remove_slice(list, i) end
-      return true
-    end
-  end
-  return false
-end
-
-local function pass_time(list, from, elapsed)
-  for i = #list - 1, from, -2 do
-    local left = list[i] - elapsed
-    if left > 0 then list[i] = left else remove_slice(list, i) end
-  end
-end
-
-local function begin_era(bucket)
-  bucket[5], bucket[6], bucket[7], bucket[8] = bucket[5] + 1, 0, 0, 0
+local function clear_slots(r, slots, base, count)
+  for number = base + 1, base + (count < 6 and count or 6) do r[slots + number % 6] = 0 end
 end
 
 -- The record as it is now. Bringing it to the present changes nothing that anybody could tell, so it is written only with a change.
-local function record(key)
-  local known = records[key]
-  if known then return known end
-  local raw = redis.call('GET', key)
-  local made
-  if not raw then
-    made = { born = now, time = now, open = {}, exists = false }
-  else
-    local stored = cmsgpack.unpack(raw)
-    local touched = stored[1] + stored[2]
-    local time = touched > now and touched or now
-    local elapsed = time - touched
-    made = { born = stored[1], time = time, open = stored[3], exists = true }
-    if elapsed > 0 then pass_time(made.open, 1, elapsed) end
-    for i = 4, #stored do
-      local bucket = stored[i]
-      local kind = bucket[1] % 8
-      if kind <= RATE_HELD then
+local function record(place)
+  local r = records[place]
+  if r then return r end
+  local raw, time = raws[place], now
+  if raw then
+    -- Past the array's head, so that all values come at once.
+    r = { cmsgpack.unpack_limit(raw, 4000, string.byte(raw) == 220 and 4 or 2) }
+    local touched = r[2] + r[3]
+    if touched > now then time = touched end
+    local elapsed, old_base = time - touched, (touched - touched % slice) / slice
+    local passed = (time - time % slice) / slice - old_base
+    if passed > 0 then clear_slots(r, OPEN, old_base, passed) end
+    local b, n = FIRST, #r
+    while b <= n do
+      local kind = r[b] % 8
+      if kind <= 1 then
         -- A product above 2^53 is rounded, but rounding keeps order: it is only compared then.
-        local refill = elapsed * bucket[3]
-        bucket[2] = refill >= bucket[2] and 0 or bucket[2] - refill
-        if kind == RATE_HELD then
-          if elapsed > 0 then pass_time(bucket, RATE_SLICES, elapsed) end
-        elseif bucket[2] == 0 and bucket[6] > 0 then
-          begin_era(bucket)
+        local missing, refill = r[b + 1], elapsed * r[b + 2]
+        if refill < missing then
+          r[b + 1] = missing - refill
+        else
+          r[b + 1] = 0
+          -- A charge can be taken back in its own era alone: one ends when the bucket is full, or its limit changes.
+          if kind == 0 and r[b + 5] > 0 then r[b + 4], r[b + 5], r[b + 6], r[b + 7] = r[b + 4] + 1, 0, 0, 0 end
         end
-      elseif kind == CALENDAR_HELD and elapsed > 0 then
-        pass_time(bucket, CALENDAR_SLICES, elapsed)
+        if passed > 0 and kind == 1 then clear_slots(r, b + 4, old_base, passed) end
+      elseif passed > 0 and kind == 2 then
+        clear_slots(r, b + 3, old_base, passed)
       end
-      made[i - 3] = bucket
+      b = b + WIDTH[kind]
     end
+  else
+    r = { 1, now, 0, 0, 0, 0, 0, 0, 0 }
   end
-  records[key] = made
-  return made
+  records[place], times[place], bases[place] = r, time, (time - time % slice) / slice
+  return r
 end
 
-local function find(rec, id)
-  for i = 1, #rec do
-    if rec[i][1] == id then return rec[i] end
+-- Where the bucket begins in its record; nil: there is none.
+local function find(r, id)
+  local b, n = FIRST, #r
+  while b <= n do
+    local other = r[b]
+    if other == id then return b end
+    b = b + WIDTH[other % 8]
   end
 end
 
--- The calendar window at a time: the message has the number of a window and four bounds, of it and the two after it.
--- nil: the time is outside of them.
+local function held(r, slots)
+  return r[slots] + r[slots + 1] + r[slots + 2] + r[slots + 3] + r[slots + 4] + r[slots + 5]
+end
+
+local function add(r, id, second, third, fourth)
+  local b, kind = #r + 1, id % 8
+  r[b], r[b + 1], r[b + 2] = id, second, third
+  if kind <= 1 then r[b + 3] = fourth end
+  for i = b + (kind <= 1 and 4 or 3), b + WIDTH[kind] - 1 do r[i] = 0 end
+  return b
+end
+
+-- What is missing under a burst that may have changed: never more than the smaller burst is there.
+local function missing_under(r, b, burst, period)
+  if r[b + 3] == burst then return r[b + 1] end
+  local missing = (burst - r[b + 3]) * period + r[b + 1]
+  return missing > 0 and missing or 0
+end
+
+-- The calendar window at a time: the message has at q the number of a window and four bounds, of it and the two after it. nil: the time is
+-- outside of them.
 local function window_at(q, time)
   if time < a[q + 1] or time >= a[q + 4] then return nil end
   if time < a[q + 2] then return a[q] end
@@ -121,117 +112,49 @@ local function window_at(q, time)
 end
 
 -- Brings a calendar bucket to its owner's present, and remembers until when it must be kept.
-local function advance_calendar(rec, bucket, q, window)
-  if window > bucket[3] then bucket[2], bucket[3] = 0, window end
-  local index = bucket[3] - a[q]
-  -- A bucket that is ahead of the bounds (a zone was changed) is kept for the longest that is known.
-  local ends = a[q + 2 + (index > 2 and 2 or index)]
-  rec.ends = rec.ends or {}
-  rec.ends[bucket[1]] = ends
+local function advance_calendar(r, b, place, q, window)
+  if window > r[b + 2] then r[b + 1], r[b + 2] = 0, window end
+  -- A bucket that is ahead of the bounds (its zone was changed) is kept for the longest that is known.
+  local index = r[b + 2] - a[q]
+  ends[place * 4294967296 + r[b]] = a[q + 2 + (index > 2 and 2 or index < 0 and 0 or index)]
 end
 
-local function level_missing(bucket, burst, period)
-  if bucket[4] == burst then return bucket[2] end
-  local missing = (burst - bucket[4]) * period + bucket[2]
-  return missing > 0 and missing or 0
-end
-
--- Goes on under a limit that may have changed: never with more than the smaller burst, never afresh.
-local function adopt_rate(bucket, amount, burst, period)
-  if bucket[3] == amount and bucket[4] == burst then return end
-  bucket[2] = level_missing(bucket, burst, period)
-  bucket[3], bucket[4] = amount, burst
-  if bucket[1] % 8 == RATE_CHARGED then begin_era(bucket) end
-end
-
-local function new_rate(rec, id, amount, burst)
-  local bucket = id % 8 == RATE_CHARGED and { id, 0, amount, burst, 0, 0, 0, 0 } or { id, 0, amount, burst }
-  rec[#rec + 1] = bucket
-  return bucket
-end
-
-local function new_calendar(rec, id, window)
-  local bucket = { id, 0, window }
-  rec[#rec + 1] = bucket
-  return bucket
-end
-
--- What was used, admitted or not; what isn't there becomes debt, of at most 2^52 grains.
-local function use_rate(bucket, units, period)
-  local missing, most = bucket[2] + units * period, bucket[4] * period + LARGEST
-  bucket[2] = missing < most and missing or most
-end
-
-local function use_calendar(bucket, units)
-  local used = bucket[2] + units
-  bucket[2] = used < LARGEST and used or LARGEST
-end
-
-local function slice_end(time, lease, slice)
-  local ends = time + lease
-  return ends - ends % slice + slice
-end
-
--- false: none; '': the request has ended; else what it took.
-local function marker(key)
-  local known = markers[key]
-  if known == nil then
-    known = redis.call('GET', key)
-    markers[key] = known
-  end
-  return known
-end
-
-local function mark(key, value, ttl)
-  markers[key] = value
-  changed_markers[key] = ttl
-end
-
-local function longest(list, from, ttl)
-  for i = from, #list, 2 do
-    if list[i] > ttl then ttl = list[i] end
-  end
-  return ttl
-end
-
--- How long the record says anything; -1: as long as now, at least.
-local function time_to_live(rec)
-  local ttl, has_unknown = longest(rec.open, 1, 0), false
-  for i = 1, #rec do
-    local bucket = rec[i]
-    local kind = bucket[1] % 8
-    if kind <= RATE_HELD then
-      -- The only quotient: rounded up, and a millisecond of too much does no harm.
-      local full = math.ceil(bucket[2] / bucket[3])
-      if full > ttl then ttl = full end
-      if kind == RATE_HELD then ttl = longest(bucket, RATE_SLICES, ttl) end
-    else
-      local ends = rec.ends and rec.ends[bucket[1]]
-      if bucket[2] > 0 then
-        if not ends then has_unknown = true
-        elseif ends - rec.time > ttl then ttl = ends - rec.time end
-      end
-      if kind == CALENDAR_HELD then ttl = longest(bucket, CALENDAR_SLICES, ttl) end
-    end
-  end
-  return ttl, has_unknown
-end
-
--- Writes every changed record and marker, each with its time to live.
+-- Writes every changed record with its time to live: until all its buckets are full and its last lease has run out.
 local function save()
-  for key, rec in pairs(dirty) do
-    local ttl, has_unknown = time_to_live(rec)
-    if has_unknown then
-      local left = redis.call('PTTL', key) - SLACK_MS
-      if left > ttl then ttl = left end
+  for place in pairs(dirty) do
+    local r, time = records[place], times[place]
+    local ttl, holds = 0, held(r, OPEN)
+    local b, n = FIRST, #r
+    while b <= n do
+      local kind = r[b] % 8
+      if kind <= 1 then
+        -- The only quotient: rounded up, and a millisecond too much does no harm.
+        local full = math.ceil(r[b + 1] / r[b + 2])
+        if full > ttl then ttl = full end
+        if kind == 1 then holds = holds + held(r, b + 4) end
+      else
+        if r[b + 1] > 0 then
+          -- The end of a limit's window that no request named is unknown: it is kept for as long as it was to be.
+          local until_ms = ends[place * 4294967296 + r[b]] or (redis.call('PTTL', KEYS[place]) - slack + time)
+          if until_ms - time > ttl then ttl = until_ms - time end
+        end
+        if kind == 2 then holds = holds + held(r, b + 3) end
+      end
+      b = b + WIDTH[kind]
     end
-    if ttl <= 0 then
-      if rec.exists then redis.call('DEL', key) end
-    else
-      local stored = { rec.born, rec.time - rec.born, rec.open }
-      for i = 1, #rec do stored[i + 3] = rec[i] end
-      redis.call('SET', key, cmsgpack.pack(stored), 'PX', ttl + (rec.time - now) + SLACK_MS)
+    if holds > 0 and lease + slice >= ttl then ttl = lease + slice end
+    if ttl > 0 then
+      r[1], r[3] = 1, time - r[2]
+      local is_usual = ttl == lease + slice and time == now
+      redis.call('SET', KEYS[place], cmsgpack.pack(r), 'PX', is_usual and HELD_TTL or ttl + (time - now) + slack)
+    elseif raws[place] then
+      redis.call('DEL', KEYS[place])
     end
   end
-  for key, ttl in pairs(changed_markers) do redis.call('SET', key, markers[key], 'PX', ttl + SLACK_MS) end
+end
+
+-- Remembers a request: what it took, or '' that it has ended.
+local function mark(place, value, ttl)
+  raws[place] = value
+  redis.call('SET', KEYS[place], value, 'PX', ttl)
 end

@@ -19,28 +19,43 @@ export interface Answer {
   readonly timesMs: readonly number[];
   /** Of each bucket, in order: grains free. */
   readonly free: readonly number[];
-  /** With DENIED: grains that would be free if everything held or open came back. */
+  /** Grains that would be free if everything came back that was held or open before. */
   readonly back: readonly number[];
   /** The window that a calendar's bucket is in; 0 for others. */
   readonly windows: readonly number[];
 }
 
-/** Reads the doubles of an answer, one after the other. */
+/** Reads the integers of an answer, one after the other. */
 export class AnswerReader {
   readonly #bytes: Buffer;
-  #at = 0;
+  #at: number;
 
   /** @throws TypeError if it isn't the answer of one of our scripts */
   constructor(reply: unknown) {
     if (!Buffer.isBuffer(reply)) throw new TypeError('Redis answered a script with something else');
     this.#bytes = reply;
+    // The head of a msgpack array, of one, three or five bytes, tells what the end of the answer tells as well.
+    this.#at = reply[0] === 0xdc ? 3 : reply[0] === 0xdd ? 5 : 1;
   }
 
-  /** @throws RangeError past the end */
+  /**
+   * The next integer, as Lua's cmsgpack writes it.
+   * @throws RangeError past the end
+   */
   next(): number {
-    const value = this.#bytes.readDoubleLE(this.#at);
-    this.#at += 8;
-    return value;
+    const bytes = this.#bytes;
+    const head = bytes.readUInt8(this.#at);
+    const at = this.#at + 1;
+    if (head < 0x80 || head >= 0xe0) {
+      this.#at = at;
+      return head < 0x80 ? head : head - 0x100;
+    }
+    // 0xcc to 0xcf and 0xd0 to 0xd3 are of 1, 2, 4 and 8 bytes, without a sign and with one.
+    const size = 1 << (head & 3);
+    this.#at = at + size;
+    const isSigned = head >= 0xd0;
+    if (size === 8) return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
+    return isSigned ? bytes.readIntBE(at, size) : bytes.readUIntBE(at, size);
   }
 
   nextAnswer({ owners }: Asking, nowMs: number): Answer {
@@ -56,7 +71,7 @@ export class AnswerReader {
       timesMs.push(this.next());
       for (const { kind } of buckets) {
         free.push(this.next());
-        if (status === DENIED) back.push(this.next());
+        back.push(this.next());
         windows.push(kind === CALENDAR_HELD || kind === CALENDAR_CHARGED ? this.next() : 0);
       }
     }

@@ -58,6 +58,15 @@ export interface LeaseTimes {
   readonly leaseMs: number;
   readonly sliceMs: number;
   readonly keepMs: number;
+  /** How much longer every key lives than it must. */
+  readonly slackMs: number;
+}
+
+/** The scripts' arguments after the message: times to live of records that hold something, of markers, and of ended requests' markers. */
+export function timesToLive({ leaseMs, sliceMs, keepMs, slackMs }: LeaseTimes): readonly string[] {
+  const heldMs = leaseMs + sliceMs + slackMs;
+  // A marker outlives its leases: a late end must find what was taken.
+  return [`${heldMs}`, `${heldMs + keepMs}`, `${keepMs + slackMs}`];
 }
 
 /** Builds one call's keys and message. The scripts' heads say how they are laid out. */
@@ -66,8 +75,8 @@ export class CallMessage {
   readonly #message = new NumberMessage();
   readonly #places = new Map<string, number>();
 
-  constructor({ leaseMs, sliceMs, keepMs }: LeaseTimes, count: number) {
-    for (const value of [leaseMs, sliceMs, keepMs, count]) this.#message.add(value);
+  constructor({ leaseMs, sliceMs, slackMs }: LeaseTimes, count: number) {
+    for (const value of [leaseMs, sliceMs, slackMs, count]) this.#message.add(value);
   }
 
   /** An admission; without a marker it only looks. `nowMs` is Redis' time, about. */

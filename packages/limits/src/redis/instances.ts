@@ -43,6 +43,6 @@ export class Instances {
 
   #run(leaves: '0' | '1'): Promise<unknown> {
     const { ending } = this.#connections;
-    return runScript(ending, this.#script, this.#keys, [this.#name, 0, randomUUID(), GONE_MS, leaves]);
+    return runScript(ending, this.#script, this.#keys, [this.#name, randomUUID(), GONE_MS, leaves]);
   }
 }

@@ -1,13 +1,11 @@
 const INITIAL_BYTES = 1_024;
-/** msgpack's `array 32`: a marker and the length, written last. */
-const HEAD_BYTES = 5;
 /** The most that one number takes: a marker and a double. */
 const NUMBER_BYTES = 9;
 
-/** Writes an array of numbers as msgpack, which Redis' Lua reads in one call (`cmsgpack.unpack`). */
+/** Writes numbers as msgpack, one after the other, which Redis' Lua reads in one call (`cmsgpack.unpack`). */
 export class NumberMessage {
   #bytes = Buffer.allocUnsafe(INITIAL_BYTES);
-  #at = HEAD_BYTES;
+  #at = 0;
   #count = 0;
 
   add(value: number): void {
@@ -39,8 +37,6 @@ export class NumberMessage {
 
   /** The message so far. The writer must not be used after that: the bytes are its own. */
   end(): Buffer {
-    this.#bytes[0] = 0xdd;
-    this.#bytes.writeUInt32BE(this.#count, 1);
     return this.#bytes.subarray(0, this.#at);
   }
 

@@ -15,41 +15,21 @@ import { RequestEndedError } from '../request-ended-error.ts';
 import { AdmissionCalls } from './admission-calls.ts';
 import { ADMITTED, type Answer, DENIED, ENDED } from './answer.ts';
 import { denialOf, viewsOf } from './answer-decision.ts';
-import { type Asking, askingOf, type LeaseTimes } from './asking.ts';
+import { type Asking, askingOf, type LeaseTimes, timesToLive } from './asking.ts';
 import { CALENDAR_CHARGED, OwnerCompiler, RATE_CHARGED, shortHash } from './compiled-owner.ts';
 import type { Connections } from './connections.ts';
 import { ASSERT, CANCEL, EndingQueue, RENEW, SETTLE } from './ending-queue.ts';
 import { RedisAwayError } from './redis-away-error.ts';
+import type { RedisLimiterOptions } from './redis-limiter-options.ts';
 import { RedisReservation } from './redis-reservation.ts';
 import { RedisTime } from './redis-time.ts';
 import { limiterScripts, runScript } from './scripts.ts';
 import { SureDenials } from './sure-denials.ts';
 
-export interface RedisLimiterOptions {
-  /** Closed with the limiter. */
-  readonly connections: Connections;
-  /**
-   * What every key begins with, as a hash tag: `{nexus}`, so that all keys of one prefix share a slot of a cluster. Default
-   * `nexus`.
-   */
-  readonly keyPrefix?: string;
-  /** How long a hold lives that nobody renews, at least; at most `sliceMs` longer. The same on every instance. Default 60 s. */
-  readonly leaseMs?: number;
-  /** Default 15 s. */
-  readonly sliceMs?: number;
-  /** How many ends may wait for Redis. Default 100,000. */
-  readonly maxQueued?: number;
-  /**
-   * Whether to repeat a denial without asking Redis for as long as nothing that ends could make room, a second at most. Such a denial
-   * shows the buckets as they were when Redis was asked, with the refill since. Default true.
-   */
-  readonly repeatDenials?: boolean;
-  /** For tests: takes the place of Redis' clock (ms), in scripts that only tests load. */
-  readonly handClock?: () => number;
-}
-
 const LEASE_MS = 60_000;
 const SLICE_MS = 15_000;
+const SLACK_MS = 1_000;
+const HAND_SLACK_MS = 600_000;
 const MAX_QUEUED = 100_000;
 const RETRY_MS = 250;
 /** How long closing waits for the last ends to reach Redis. */
@@ -81,18 +61,23 @@ export class RedisLimiter implements Limiter {
   readonly #onEndingReady = () => this.#endings.wake();
   #isClosed = false;
 
+  /** @throws RangeError if a lease is longer than four slices */
   constructor(options: RedisLimiterOptions) {
     const { connections, keyPrefix = 'nexus', repeatDenials = true, handClock } = options;
     const { leaseMs = LEASE_MS, sliceMs = SLICE_MS, maxQueued = MAX_QUEUED } = options;
+    if (leaseMs > 4 * sliceMs) throw new RangeError('A lease may be four slices long at most');
     this.#connections = connections;
     this.#prefix = `{${keyPrefix}}:`;
-    this.#times = { leaseMs, sliceMs, keepMs: leaseMs };
+    // With a clock that stands still, keys must outlive any pause between two steps of a test.
+    const slackMs = handClock ? HAND_SLACK_MS : SLACK_MS;
+    this.#times = { leaseMs, sliceMs, keepMs: leaseMs, slackMs };
     this.#steadyMs = handClock ?? (() => performance.now());
     this.#time = new RedisTime(this.#steadyMs, handClock?.() ?? Date.now());
     this.#owners = new OwnerCompiler(this.#prefix);
     this.#denials = repeatDenials ? new SureDenials(this.#steadyMs) : undefined;
     const scripts = limiterScripts(handClock ? 'argument' : 'redis');
-    const args = (message: Buffer) => (handClock ? [message, handClock()] : [message]);
+    const lives = timesToLive(this.#times);
+    const args = (message: Buffer) => [message, ...lives, ...(handClock ? [handClock()] : [])];
     const { admitting, ending } = connections;
     this.#calls = new AdmissionCalls(
       {

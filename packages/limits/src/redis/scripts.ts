@@ -17,12 +17,12 @@ export interface LimiterScripts {
 /** One Redis, alone or found by Sentinel, or a cluster. */
 export type RedisClient = Redis | Cluster;
 
-/** Takes the place of clock.lua where a test sets the time. Keys outlive any pause between two steps of the test. */
-const HAND_CLOCK = 'local SLACK_MS = 600000\nlocal now = tonumber(ARGV[2])\n';
+/** Takes the place of clock.lua where a test sets the time. */
+const HAND_CLOCK = 'local now = tonumber(ARGV[5])\n';
 
 /**
  * The limiter's scripts. `time`: `redis` reads Redis' clock; `argument`, for tests alone, is another script that takes the time (ms) as
- * its second argument.
+ * its fifth argument.
  */
 export function limiterScripts(time: 'redis' | 'argument'): LimiterScripts {
   const clock = time === 'redis' ? lua('clock') : HAND_CLOCK;

@@ -177,8 +177,7 @@ describe.skipIf(noRedis)('the Redis limiter behind a network that fails', () => 
     const { redis: server, keyPrefix } = parts();
     const proxy = await startProxy(server.port);
     const connections = connectRedis({ url: proxy.url }, () => {});
-    for (const client of [connections.admitting, connections.ending])
-      await new Promise((resolve) => client.once('ready', resolve));
+    await until(() => connections.admitting.status === 'ready' && connections.ending.status === 'ready');
     const limiter = new RedisLimiter({ connections, keyPrefix });
     const owners = [
       owner('key:a', rate('requests', 1, 3_600_000, 100), rate('model_tokens', 1, 3_600_000, 1_000)),
@@ -211,8 +210,7 @@ describe.skipIf(noRedis)('the Redis limiter behind a network that fails', () => 
     const { redis: server, keyPrefix } = parts();
     const proxy = await startProxy(server.port);
     const connections = connectRedis({ url: proxy.url }, () => {});
-    for (const client of [connections.admitting, connections.ending])
-      await new Promise((resolve) => client.once('ready', resolve));
+    await until(() => connections.admitting.status === 'ready' && connections.ending.status === 'ready');
     const limiter = new RedisLimiter({ connections, keyPrefix });
     const owners = [owner('key:a', slots(50))];
     await limiter.peek(owners);

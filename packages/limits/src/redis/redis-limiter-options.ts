@@ -1,0 +1,24 @@
+import type { Connections } from './connections.ts';
+
+export interface RedisLimiterOptions {
+  /** Closed with the limiter. */
+  readonly connections: Connections;
+  /**
+   * What every key begins with, as a hash tag: `{nexus}`, so that all keys of one prefix share a slot of a cluster. Default
+   * `nexus`.
+   */
+  readonly keyPrefix?: string;
+  /** How long a hold lives that nobody renews, at least; at most `sliceMs` longer. The same on every instance. Default 60 s. */
+  readonly leaseMs?: number;
+  /** Default 15 s. */
+  readonly sliceMs?: number;
+  /** How many ends may wait for Redis. Default 100,000. */
+  readonly maxQueued?: number;
+  /**
+   * Whether to repeat a denial without asking Redis for as long as nothing that ends could make room, a second at most. Such a denial
+   * shows the buckets as they were when Redis was asked, with the refill since. Default true.
+   */
+  readonly repeatDenials?: boolean;
+  /** For tests: takes the place of Redis' clock (ms), in scripts that only tests load. */
+  readonly handClock?: () => number;
+}
