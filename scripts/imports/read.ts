@@ -44,7 +44,8 @@ export function readImports(fileName: string, text: string): ImportSite[] {
     CallExpression(node) {
       const { callee } = node;
       // createRequire(import.meta.url)('x') names a module as well.
-      const called = callee.type === 'CallExpression' || NAMING_CALLS.has(lastName(callee));
+      const isRequire = callee.type === 'CallExpression' && lastName(callee.callee) === 'createRequire';
+      const called = isRequire || NAMING_CALLS.has(lastName(callee));
       if (called || isMetaResolve(callee)) addKnown(node.arguments[0]);
     },
     NewExpression: (node) => lastName(node.callee) === 'URL' && addKnown(node.arguments[0], 'url'),

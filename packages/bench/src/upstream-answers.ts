@@ -9,7 +9,7 @@ function words(from: number, count: number): string {
 }
 
 /** The `n`-th request's id; as long as OpenAI's. */
-export function requestId(n: number): string {
+function requestId(n: number): string {
   return `req_${n.toString(16).padStart(32, '0')}`;
 }
 

@@ -17,7 +17,7 @@ function nextCall(): Buffer {
 }
 
 /** What came of calls so far. */
-export class Outcome {
+class Outcome {
   done = 0;
   failed = 0;
   readonly latenciesMs: number[] = [];

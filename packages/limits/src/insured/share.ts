@@ -8,7 +8,7 @@ export interface Share {
 }
 
 /** The part of an amount; the parts of all instances sum up to it. */
-export function shareOf(amount: number, { count, place }: Share): number {
+function shareOf(amount: number, { count, place }: Share): number {
   return Math.floor(amount / count) + (place < amount % count ? 1 : 0);
 }
 

@@ -24,7 +24,7 @@ interface Told {
 }
 
 /** Every bucket of an answer as it is `laterMs` after Redis gave it, if nothing else happened to it. */
-export function* toldBuckets({ owners, units }: Asking, answer: Answer, laterMs = 0): Generator<Told> {
+function* toldBuckets({ owners, units }: Asking, answer: Answer, laterMs = 0): Generator<Told> {
   let index = 0;
   for (const [place, { owner, buckets }] of owners.entries()) {
     const storedMs = answer.timesMs[place] ?? answer.nowMs;

@@ -3,7 +3,6 @@ import { CALENDAR_CHARGED, CALENDAR_HELD } from './compiled-owner.ts';
 
 /** What admit.lua says to one request. */
 export const ADMITTED = 1;
-export const KNOWN = 2;
 export const DENIED = 0;
 export const ENDED = -1;
 export const OUT_OF_BOUNDS = -2;

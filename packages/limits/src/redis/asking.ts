@@ -34,7 +34,7 @@ export function askingOf(owners: readonly CompiledOwner[], demand: Demand): Aski
 }
 
 /** Units that a settlement charges to a bucket. Requests were charged before, slots never are. */
-export function unitsUsed({ kind, limit }: CompiledBucket, used: Settlement): number {
+function unitsUsed({ kind, limit }: CompiledBucket, used: Settlement): number {
   if (kind === RATE_CHARGED || kind === CALENDAR_CHARGED || kind === SLOTS) return 0;
   const tokens = {
     requests: 0,

@@ -5,7 +5,7 @@ import { limitProblem, sizeOf } from '../limit-problem.ts';
 
 /** Kinds of bucket as the scripts know them: record.lua has what each keeps. */
 export const RATE_CHARGED = 0;
-export const RATE_HELD = 1;
+const RATE_HELD = 1;
 export const CALENDAR_HELD = 2;
 export const SLOTS = 3;
 export const CALENDAR_CHARGED = 4;

@@ -40,7 +40,7 @@ export function redisHarness(shared: Connections, client: Redis): MakeLimiter {
 }
 
 /** Every record under a prefix: its bytes, and the numbers in them. */
-export async function dumpRecords(client: Redis, keyPrefix: string): Promise<unknown> {
+async function dumpRecords(client: Redis, keyPrefix: string): Promise<unknown> {
   const keys = (await client.keys(`{${keyPrefix}}:o:*`)).sort();
   const records: unknown[] = [];
   for (const key of keys) {
