@@ -127,7 +127,7 @@ const SCALAR_SETTINGS: Settings<ScalarValues> = {
       'admin.listen',
       'nexus-address',
       null,
-      'Where `/metrics` is served. Absent: nowhere.',
+      'Where operators look: `/health` with what is under way, and `/ready`. Absent: nowhere.',
     ),
   },
 };

@@ -1,7 +1,7 @@
 import type { Asking } from './asking.ts';
 import { CALENDAR_CHARGED, CALENDAR_HELD } from './compiled-owner.ts';
 
-/** What admit.lua says to one request. */
+/** What admit.lua says to one request; 2, as 1: the same request was admitted before. */
 export const ADMITTED = 1;
 export const DENIED = 0;
 export const ENDED = -1;
