@@ -63,6 +63,10 @@ async function main(command, args) {
     const node = findNode(tools) ?? process.execPath;
     return handOver([...pnpm, ...args], environmentWith(node));
   }
+  // npm keeps flags before `--` to itself: without a word the gateway would face the real API.
+  if (process.env.npm_config_simulate === 'true' && !args.includes('--simulate')) {
+    throw new SetupError('npm took --simulate for itself. Write: npm start -- --simulate');
+  }
   const program = Object.hasOwn(PROGRAMS, command) ? PROGRAMS[command] : undefined;
   if (program === undefined) {
     throw new SetupError(

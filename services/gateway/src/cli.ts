@@ -42,8 +42,7 @@ export async function run(args: readonly string[]): Promise<number> {
     case 'serve':
       return rest.some(isHelp) ? say(HELP) : serve(rest);
     default:
-      if (args.some(isHelp)) return say(HELP);
-      if (first === '' || first.startsWith('-')) return serve(args);
+      if (first === '' || first.startsWith('-')) return args.some(isHelp) ? say(HELP) : serve(args);
       process.stderr.write(`nexus: there is no command "${first.slice(0, 60)}". nexus -help lists them.\n`);
       return 2;
   }

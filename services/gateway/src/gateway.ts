@@ -23,6 +23,8 @@ export interface Gateway {
   readonly url: string;
   readonly port: number;
   readonly adminUrl: string | undefined;
+  /** Requests under way. */
+  underWay(): number;
   /** Ends it without losing a request; a second call ends it now. `noticeMs`: how long new connections are still taken. */
   close(noticeMs?: number): Promise<void>;
 }
@@ -90,6 +92,7 @@ export async function startGateway({ config, principals }: LoadedConfig, log: Lo
     url: `${config.tls ? 'https' : 'http'}://${shownHost(config.listenHost)}:${port}`,
     port,
     adminUrl,
+    underWay: () => inFlight.size,
     close: (noticeMs) => {
       if (closing) drain.hurry();
       closing ??= close(noticeMs);

@@ -6,7 +6,7 @@ export function banner(config: Config, gateway: Gateway, simulated: boolean): st
   const { origin, pathPrefix } = config.target;
   const lines = [
     '',
-    `  Nexus listens on   ${gateway.url}`,
+    `  Nexus listens on   ${gateway.url}${everywhere(config) ? '  (and every other address of this machine)' : ''}`,
     `  upstream           ${origin}${pathPrefix}${simulated ? '  (a stand-in: no key needed, no bill)' : ''}`,
     ...describeLimits(config).map((line, i) => `  ${i === 0 ? 'limits  ' : '        '}           ${line}`),
     '  buckets            this process only',
@@ -14,6 +14,10 @@ export function banner(config: Config, gateway: Gateway, simulated: boolean): st
   if (gateway.adminUrl) lines.push(`  admin              ${gateway.adminUrl}`);
   lines.push('', '  Try it:', '', ...tryIt(config, gateway, simulated), '');
   return `${lines.join('\n')}\n`;
+}
+
+function everywhere({ listenHost }: Config): boolean {
+  return listenHost === '0.0.0.0' || listenHost === '::';
 }
 
 function tryIt(config: Config, gateway: Gateway, simulated: boolean): string[] {

@@ -18,6 +18,11 @@ export function check(args: readonly string[]): number {
     process.stdout.write(HELP);
     return 0;
   }
+  const files = args.filter((arg, i) => !arg.startsWith('-') && !(args[i - 1] ?? '').startsWith('--'));
+  if (files.length > 1) {
+    process.stderr.write('nexus check takes one file. nexus check -help says more.\n');
+    return 2;
+  }
   const [file, ...flags] = args[0]?.startsWith('-') ? ['', ...args] : args;
   try {
     const named = file ? ['--config', file] : [];

@@ -66,12 +66,20 @@ function listenRemedy(error: unknown): string | undefined {
   }
 }
 
+/** Signals that come this close together are one that came by several ways. */
+const SAME_SIGNAL_MS = 100;
+
 /** SIGTERM or SIGINT drains, a second one ends at once; a fault nobody caught drains too, and the exit code tells. */
 function untilEnded(gateway: Gateway, log: Log): Promise<number> {
   return new Promise((resolve) => {
     let code = 0;
+    let toldMs = Number.NEGATIVE_INFINITY;
     const end = (why: string) => {
-      log.info('ending', { why });
+      // A terminal or a supervisor tells the whole process group, and npm and its shell pass it on as well.
+      const nowMs = performance.now();
+      if (nowMs - toldMs < SAME_SIGNAL_MS) return;
+      toldMs = nowMs;
+      log.info('ending', { why, underWay: gateway.underWay() });
       gateway.close().then(
         () => resolve(code),
         (error: unknown) => {
