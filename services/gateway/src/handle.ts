@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config, Principals } from '@nexus/config';
-import { GatewayError, type Limiter } from '@nexus/domain';
+import { GatewayError, type Limiter, type Usage } from '@nexus/domain';
 import type { LearnedOutput } from '@nexus/limits';
 import type { Log } from '@nexus/observe';
 import type { CallReader } from '@nexus/tokens';
-import type { InFlight } from './ops/in-flight.ts';
-import { admit, type Held } from './path/admit.ts';
+import type { Flight, InFlight } from './ops/in-flight.ts';
+import { admit, type MayNotPass } from './path/admit.ts';
 import { arrive } from './path/arrive.ts';
 import type { TrustedProxies } from './path/client-address.ts';
 import type { Exchange } from './path/exchange.ts';
@@ -44,7 +44,6 @@ export interface Parts {
 export async function handle(req: IncomingMessage, res: ServerResponse, parts: Parts): Promise<void> {
   const exchange = arrive(req, res, parts);
   const flight = parts.inFlight.add(exchange);
-  let held: Held | undefined;
   let forwarded: Forwarded | undefined;
   try {
     checkFraming(req);
@@ -52,21 +51,32 @@ export async function handle(req: IncomingMessage, res: ServerResponse, parts: P
     await read(exchange, parts.reader, parts.config.bodyLimitBytes);
     const admission = await admit(exchange, parts);
     if (admission.passes) {
-      held = admission.held;
-      flight.reservation = held.reservation;
-      forwarded = await forward(exchange, held, flight, parts.upstream);
-    } else {
-      exchange.refusal = admission.reply;
-      const buckets = exchange.decision?.buckets ?? [];
-      replyRefusal(exchange, admission.reply, limitHeaders(buckets, exchange.dialect, Date.now()));
-    }
+      flight.reservation = admission.held.reservation;
+      forwarded = await forward(exchange, admission.held, flight, parts.upstream);
+    } else refuse(exchange, admission);
   } catch (error) {
     fail(exchange, error);
   }
-  if (held)
-    await settle(exchange, held.reservation, forwarded?.usage, parts.limiter, parts.learned).catch(
-      keepCause(exchange),
-    );
+  await conclude(flight, forwarded?.usage, parts);
+}
+
+/** Answers what a limit said. */
+export function refuse(exchange: Exchange, { reply }: MayNotPass): void {
+  exchange.refusal = reply;
+  const buckets = exchange.decision?.buckets ?? [];
+  replyRefusal(exchange, reply, limitHeaders(buckets, exchange.dialect, Date.now()));
+}
+
+/** The last steps of every path, whatever happened on it: settle what was held, and record. Never rejects. */
+export async function conclude(flight: Flight, usage: Usage | undefined, parts: Parts): Promise<void> {
+  const { exchange, reservation } = flight;
+  if (reservation) {
+    try {
+      await settle(exchange, reservation, usage, parts.limiter, parts.learned);
+    } catch (error) {
+      exchange.cause ??= error;
+    }
+  }
   record(exchange, parts.log, parts.nowMs());
   parts.inFlight.remove(flight);
 }
@@ -77,11 +87,4 @@ export function fail(exchange: Exchange, error: unknown): void {
   exchange.errorCode = known.code;
   exchange.cause ??= known.cause;
   replyError(exchange, known);
-}
-
-/** Keeps what failed behind the answer for the log. */
-export function keepCause(exchange: Exchange): (error: unknown) => void {
-  return (error) => {
-    exchange.cause ??= error;
-  };
 }

@@ -10,6 +10,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { ERROR_KINDS, type ErrorCode } from '@nexus/domain';
 import { isClosing } from './reply/closing.ts';
+import { errorBody } from './reply/own-reply.ts';
 
 /** Above nginx's 60 s: the balancer ends an idle connection, never we while it sends. */
 const KEEP_ALIVE_MS = 75_000;
@@ -67,7 +68,7 @@ function refuseUnparsed(reason: string, socket: Socket, answer: ServerResponse |
         ? 'request_timeout'
         : 'bad_framing';
   const { status, type, sentence } = ERROR_KINDS[code];
-  const body = JSON.stringify({ error: { message: sentence, type, param: null, code } });
+  const body = errorBody('openai', status, { message: sentence, type, code }, '');
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}`;
   socket.end(`${head}\r\nx-nexus-source: nexus\r\nconnection: close\r\n\r\n${body}`);
 }

@@ -11,17 +11,21 @@ export interface HealthParts {
   readonly nowMs: () => number;
 }
 
+/** What both health pages say. */
+function condition({ version, limiter, drain, nowMs }: HealthParts, startedMs: number) {
+  return {
+    status: drain.draining ? 'draining' : limiter.state().status,
+    version,
+    uptime_seconds: Math.floor((nowMs() - startedMs) / 1000),
+  };
+}
+
 /** `GET /health`: alive. 200 as long as the process answers, also while it drains. */
-export function health({ version, limiter, drain, nowMs }: HealthParts): RequestHandler {
-  const startedMs = nowMs();
+export function health(parts: HealthParts): RequestHandler {
+  const startedMs = parts.nowMs();
   return (_req, res) => {
-    const { keeper, status } = limiter.state();
-    res.json({
-      status: drain.draining ? 'draining' : status,
-      version,
-      uptime_seconds: Math.floor((nowMs() - startedMs) / 1000),
-      limiter: { keeper, status },
-    });
+    const { keeper, status } = parts.limiter.state();
+    res.json({ ...condition(parts, startedMs), limiter: { keeper, status } });
   };
 }
 
@@ -29,13 +33,8 @@ export function health({ version, limiter, drain, nowMs }: HealthParts): Request
 export function healthInside(parts: HealthParts): RequestHandler {
   const startedMs = parts.nowMs();
   return (_req, res) => {
-    res.json({
-      status: parts.drain.draining ? 'draining' : parts.limiter.state().status,
-      version: parts.version,
-      uptime_seconds: Math.floor((parts.nowMs() - startedMs) / 1000),
-      limiter: parts.limiter.state(),
-      requests_in_flight: parts.inFlight.size,
-    });
+    const limiter = parts.limiter.state();
+    res.json({ ...condition(parts, startedMs), limiter, requests_in_flight: parts.inFlight.size });
   };
 }
 

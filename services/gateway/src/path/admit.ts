@@ -59,18 +59,18 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
   const inputTokens = reading?.inputTokens ?? 0;
   if (reading) {
     const { statedOutputTokens, choices } = reading;
-    outputTokens = outputToReserve({
-      policy: config.reserve,
-      statedOutputTokens,
-      choices,
-      learnedTokens:
-        exchange.kind === 'embedding'
-          ? 0
-          : learned.expect(identity?.principal.keyId ?? '', reading.model ?? ''),
-      inputTokens,
-      owners,
-    });
-    if (exchange.kind === 'embedding') outputTokens = 0;
+    if (exchange.kind !== 'embedding') {
+      const learnedTokens = learned.expect(identity?.principal.keyId ?? '', reading.model ?? '');
+      const policy = config.reserve;
+      outputTokens = outputToReserve({
+        policy,
+        statedOutputTokens,
+        choices,
+        learnedTokens,
+        inputTokens,
+        owners,
+      });
+    }
     const tooLarge = sizeRefusal({
       owners,
       inputTokens,

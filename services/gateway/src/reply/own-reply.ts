@@ -22,7 +22,7 @@ interface ErrorFields {
 }
 
 /** The body of an error as the client's SDK reads it. */
-function errorBody(dialect: Dialect, status: number, error: ErrorFields, requestId: string): string {
+export function errorBody(dialect: Dialect, status: number, error: ErrorFields, requestId: string): string {
   if (dialect === 'anthropic') {
     const type = ANTHROPIC_TYPES.get(status) ?? (status < 500 ? 'invalid_request_error' : 'api_error');
     return JSON.stringify({ type: 'error', error: { type, message: error.message }, request_id: requestId });
@@ -81,11 +81,14 @@ function drainThenEnd({ req, res }: Exchange, body: Buffer): void {
   req.once('error', () => socket.destroy());
 }
 
+/** What Nexus can't do now it mostly can a second later. */
+const TRY_AGAIN_MS = 1_000;
+
 /** Answers with an error of Nexus' own. */
-export function replyError(exchange: Exchange, error: GatewayError, retryAfterMs?: number): void {
+export function replyError(exchange: Exchange, error: GatewayError): void {
   const headers: string[] = [];
   if (error.shouldRetry !== undefined) headers.push('x-should-retry', String(error.shouldRetry));
-  if (error.status === 503) headers.push(...retryAfter(retryAfterMs ?? 1000));
+  if (error.status === 503) headers.push(...retryAfter(TRY_AGAIN_MS));
   if (error.status === 401) headers.push('www-authenticate', 'Bearer');
   const fields = { message: error.message, type: error.type, code: error.code };
   send(

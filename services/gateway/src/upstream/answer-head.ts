@@ -8,9 +8,6 @@ export function plainReason(reason: string | undefined): string {
   return reason === undefined || /[^\t\x20-\x7e]/.test(reason) ? '' : reason;
 }
 
-const X = 'x'.charCodeAt(0);
-const A = 'a'.charCodeAt(0);
-
 /** Statuses after which trying again can help: on any other, `x-should-retry: true` would make every SDK repeat a mistake. */
 function mayBeRetried(status: number): boolean {
   return status >= 500 || status === 408 || status === 409 || status === 429;
@@ -19,6 +16,24 @@ function mayBeRetried(status: number): boolean {
 /** A status that an answer can have: three digits, final (RFC 9110 §15). */
 export function isFinalStatus(status: number): boolean {
   return Number.isInteger(status) && status >= 200 && status <= 599;
+}
+
+/** Whether the upstream refuses the gateway's own key: the client has no part in that, and must not see its words. */
+export function refusesOwnKey({ identity }: Exchange, status: number): boolean {
+  return (status === 401 || status === 403) && identity?.principal.upstreamKey !== undefined;
+}
+
+/** Notes for the record that an answer has begun. */
+export function noteHead(
+  exchange: Exchange,
+  status: number,
+  headers: IncomingHttpHeaders,
+  nowMs: number,
+): void {
+  exchange.upstreamStatus = status;
+  exchange.firstByteMs = nowMs - exchange.startedMs;
+  const id = headers['x-request-id'] ?? headers['request-id'];
+  if (typeof id === 'string') exchange.upstreamRequestId = id;
 }
 
 /**
@@ -36,13 +51,11 @@ export function answerHeaders(
   const { decision, dialect, clientNamedIt } = exchange;
   const limits = decision ? limitHeaders(decision.buckets, dialect, nowMs) : [];
   const without = (name: string) =>
-    name.charCodeAt(0) === X || name.charCodeAt(0) === A || name === 'request-id' || name === 'content-length'
-      ? (options.altered && name === 'content-length') ||
-        (clientNamedIt && (name === 'x-request-id' || name === 'request-id')) ||
-        name.startsWith('x-nexus-') ||
-        (name === 'x-should-retry' && !mayBeRetried(status)) ||
-        isOverruled(name, limits)
-      : false;
+    (options.altered && name === 'content-length') ||
+    (clientNamedIt && (name === 'x-request-id' || name === 'request-id')) ||
+    (name === 'x-should-retry' && !mayBeRetried(status)) ||
+    name.startsWith('x-nexus-') ||
+    isOverruled(name, limits);
   const out = headersAnswered(headers, without);
   const upstreamsOwn = clientNamedIt ? undefined : (headers['x-request-id'] ?? headers['request-id']);
   const requestId = upstreamsOwn ?? exchange.requestId;

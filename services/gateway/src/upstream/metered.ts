@@ -3,7 +3,7 @@ import { GatewayError } from '@nexus/domain';
 import { type Meter, makeMeter } from '@nexus/tokens';
 import { type Dispatcher, Pool } from 'undici';
 import type { Exchange } from '../path/exchange.ts';
-import { answerHeaders, isFinalStatus, plainReason } from './answer-head.ts';
+import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } from './answer-head.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import type { Call } from './call.ts';
 import { CallEnded, upstreamFailure } from './failures.ts';
@@ -13,7 +13,7 @@ import { spliced } from './splice.ts';
 /** How metered calls are sent. */
 export interface MeteredOptions {
   readonly target: { readonly origin: string; readonly pathPrefix: string };
-  readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly idleMs: number };
+  readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number };
   readonly onDisconnect: 'cancel' | 'drain';
   readonly askUsage: boolean;
 }
@@ -80,6 +80,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
   #controller: Dispatcher.DispatchController | undefined;
   #lastDataMs: number;
   #clientGone = false;
+  #refusedKey = false;
   #over = false;
   #drainLimit: NodeJS.Timeout | undefined;
   #resolve: () => void = () => {};
@@ -146,25 +147,20 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     const exchange = this.#exchange;
     const now = this.#nowMs();
     this.#lastDataMs = now;
-    exchange.upstreamStatus = status;
-    exchange.firstByteMs = now - exchange.startedMs;
-    const id = headers['x-request-id'] ?? headers['request-id'];
-    if (typeof id === 'string') exchange.upstreamRequestId = id;
-    if ((status === 401 || status === 403) && exchange.identity?.principal.upstreamKey !== undefined) {
+    noteHead(exchange, status, headers, now);
+    if (refusesOwnKey(exchange, status)) {
       this.#refusedKey = true;
       return;
     }
     const meter = this.#makeMeter(headers);
     this.meter = meter;
-    const altered = this.#hideUsage;
+    const options = { altered: this.#hideUsage };
     this.#writer.head(
       status,
       plainReason(reason),
-      answerHeaders(exchange, status, headers, Date.now(), { altered }),
+      answerHeaders(exchange, status, headers, Date.now(), options),
     );
   }
-
-  #refusedKey = false;
 
   #makeMeter(headers: IncomingHttpHeaders): Meter {
     const { kind, reading } = this.#exchange;

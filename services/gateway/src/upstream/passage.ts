@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '@nexus/domain';
 import { type Meter, makeMeter } from '@nexus/tokens';
 import type { Exchange } from '../path/exchange.ts';
-import { answerHeaders, isFinalStatus, plainReason } from './answer-head.ts';
+import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } from './answer-head.ts';
 import { upstreamFailure } from './failures.ts';
 
 /** How long a passage may take to connect, and to its answer's first byte without a sign of life. */
@@ -132,17 +132,13 @@ export class Passage {
   admits(answer: IncomingMessage): boolean {
     const { exchange } = this;
     const status = answer.statusCode ?? 0;
-    const refusedKey =
-      (status === 401 || status === 403) && exchange.identity?.principal.upstreamKey !== undefined;
+    const refusedKey = refusesOwnKey(exchange, status);
     if (refusedKey || !(isFinalStatus(status) || status === 101)) {
       this.fail(new GatewayError(refusedKey ? 'upstream_refused_key' : 'upstream_invalid'));
       return false;
     }
     clearTimeout(this.#timer);
-    exchange.upstreamStatus = status;
-    exchange.firstByteMs = this.#nowMs() - exchange.startedMs;
-    const id = answer.headers['x-request-id'];
-    if (typeof id === 'string') exchange.upstreamRequestId = id;
+    noteHead(exchange, status, answer.headers, this.#nowMs());
     return true;
   }
 
