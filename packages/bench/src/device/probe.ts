@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
-import { answerParent, type Numbers } from '../remote.ts';
+import { type Answering, answerParent, type Numbers } from '../remote.ts';
 import { quantile, waitQuantile } from '../statistics.ts';
 
 /** How often the loop is looked at. The monitor's figures hold this interval itself, so it is taken off. */
@@ -71,7 +71,7 @@ function collect(): Numbers {
 // Worker threads preload it too.
 if (isMainThread) {
   answerParent(
-    new Map([
+    new Map<string, Answering>([
       ['watch', watch],
       ['delay', delay],
       ['memory', memory],
