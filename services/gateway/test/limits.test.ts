@@ -200,10 +200,43 @@ describe('GET /nexus/limits', () => {
     for (let i = 0; i < 3; i += 1) {
       expect(JSON.parse(await (await ask('sk-small')).text())).toEqual({
         key: 'small',
-        buckets: [{ limit: 'key:small/requests_per_second', size: 1, available: 1, used: 0, full_in_ms: 0 }],
+        buckets: [
+          {
+            limit: 'key:small/requests_per_second',
+            kind: 'rate',
+            counts: 'requests',
+            amount: 1,
+            period_ms: 1000,
+            size: 1,
+            available: 1,
+            used: 0,
+            full_in_ms: 0,
+          },
+        ],
         ceilings: [],
       });
     }
     expect((await ask('sk-nobody')).status).toBe(401);
+  });
+
+  it('tells how each kind of bucket fills, and of the models only the one that is asked for', async () => {
+    const running = await startWithSimulator(`
+limits: { requests_per_day: 5, concurrent_requests: 2 }
+models: { "gpt-4o*": { limits: { model_tokens_per_minute: 100 } }, "o*": { limits: { requests_per_hour: 1 } } }
+`);
+    const ask = async (query: string) => {
+      const answer = await fetch(`${running.url}/nexus/limits${query}`, { headers: as('sk-a') });
+      const { buckets }: { buckets: { limit: string }[] } = JSON.parse(await answer.text());
+      return buckets.map(({ limit, ...rest }) => ({ ...rest, limit: limit.replace(/^key:[^/]+/, 'key') }));
+    };
+    const own = [
+      { limit: 'key/requests_per_day', kind: 'calendar', counts: 'requests', amount: 5, period: 'day' },
+      { limit: 'key/concurrent_requests', kind: 'concurrency', size: 2 },
+    ];
+    const model = { limit: 'model:gpt-4o*/model_tokens_per_minute', amount: 100, period_ms: 60_000 };
+    expect(await ask('')).toMatchObject(own);
+    expect(await ask('?model=gpt-4o-mini')).toMatchObject([...own, model]);
+    // A name given twice is no name.
+    expect(await ask('?model=gpt-4o-mini&model=o1')).toMatchObject(own);
   });
 });

@@ -1,5 +1,11 @@
 import type { Config, Principals } from '@nexus/config';
-import { type BucketView, GatewayError, type Limiter } from '@nexus/domain';
+import {
+  type BucketLimit,
+  type BucketView,
+  GatewayError,
+  type Limiter,
+  type OwnerLimits,
+} from '@nexus/domain';
 import type { RequestHandler } from 'express';
 import { fail } from '../handle.ts';
 import { type Arrival, arrive } from '../path/arrive.ts';
@@ -9,11 +15,21 @@ import { identify } from '../path/identify.ts';
 function shown({ owner, limit, size, available, untilFullMs }: BucketView): Record<string, string | number> {
   return {
     limit: `${owner}/${limit.name}`,
+    ...rule(limit),
     size,
     available,
     used: size - available,
     full_in_ms: untilFullMs,
   };
+}
+
+/** What the bucket counts, and how it fills: what a client needs to know to compare it with what was let through. */
+function rule(limit: BucketLimit): Record<string, string | number> {
+  const { kind } = limit;
+  if (kind === 'concurrency') return { kind };
+  const { counts, amount } = limit;
+  if (kind === 'rate') return { kind, counts, amount, period_ms: limit.periodMs };
+  return { kind, counts, amount, period: limit.period, time_zone: limit.timeZone };
 }
 
 interface LimitsParts extends Arrival {
@@ -22,13 +38,25 @@ interface LimitsParts extends Arrival {
   readonly config: Config;
 }
 
-/** `GET /nexus/limits`: a key sees its own buckets and the gateway's; asking takes nothing. */
+/** Everyone that a call of this key is charged to; of the models' limits those of the model that `?model=` names. */
+function ownersOf(key: OwnerLimits, model: unknown, { models, gateway }: Config): OwnerLimits[] {
+  const owners = [key];
+  if (typeof model === 'string')
+    for (const entry of models) if (entry.matches(model)) owners.push(entry.limits);
+  if (gateway) owners.push(gateway);
+  return owners;
+}
+
+/**
+ * `GET /nexus/limits`: a key sees its own buckets and the gateway's, and with `?model=gpt-4o` those of the model too;
+ * asking takes nothing.
+ */
 export function limits(parts: LimitsParts): RequestHandler {
   return async (req, res) => {
     const exchange = arrive(req, res, parts);
     try {
       const { principal } = identify(req.headers, parts.principals);
-      const owners = [principal.limits, ...(parts.config.gateway ? [parts.config.gateway] : [])];
+      const owners = ownersOf(principal.limits, req.query.model, parts.config);
       const buckets = await parts.limiter.peek(owners).catch((cause: unknown) => {
         throw new GatewayError('limiter_unavailable', { cause });
       });
