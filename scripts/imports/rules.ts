@@ -33,11 +33,15 @@ export const IMPORT_RULES: ReadonlyMap<string, ImportRule> = new Map([
     {
       everywhere: ['@nexus/domain', '@nexus/config', '@nexus/limits', '@nexus/tokens', '@nexus/observe'],
       inTests: testTools,
-      // `nexus simulate` and `--simulate` put a stand-in upstream behind the gateway.
-      inFiles: { pattern: /^src\/(.+\/)?simulate(-[^/]+)?\.ts$/, allowed: ['@nexus/simulator'] },
+      // `nexus simulate` and `--simulate` put a stand-in upstream behind the gateway; `nexus verify` drives a running one.
+      inFiles: {
+        pattern: /^src\/(.+\/)?(simulate|verify)(-[^/]+)?\.ts$/,
+        allowed: ['@nexus/simulator', '@nexus/verify'],
+      },
       outsiders: true,
     },
   ],
+  ['packages/verify', layer],
   // The simulator must be able to contradict us: it shares no word with the gateway, not even in its tests.
   ['packages/simulator', { everywhere: [], inTests: [], outsiders: true }],
   // Tests only: real SDKs against a running gateway, which they start as a process.
