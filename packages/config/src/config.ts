@@ -56,6 +56,45 @@ export class TlsFiles {
   }
 }
 
+/** Where Redis is and how to speak with it. Exactly one of `url`, `sentinels` and `cluster`. It holds secrets. */
+export interface RedisReach {
+  /** `redis://user:password@host:6379/0`; `rediss://` for TLS. */
+  readonly url?: string;
+  /** `host:port` each, and the name of the master that they watch. */
+  readonly sentinels?: readonly string[];
+  readonly name?: string;
+  /** `host:port` of some nodes. */
+  readonly cluster?: readonly string[];
+  readonly username?: string;
+  readonly password?: string;
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
+  readonly tls?: true | { readonly ca?: string; readonly servername?: string };
+}
+
+/** The Redis in which instances share their buckets. What it takes to reach it is a private field, like every secret. */
+export class SharedRedis {
+  /** For people: where it is, without credentials. */
+  readonly shown: string;
+  /** What every key in Redis begins with. */
+  readonly keyPrefix: string;
+  readonly #reach: RedisReach;
+
+  constructor(shown: string, keyPrefix: string, reach: RedisReach) {
+    this.shown = shown;
+    this.keyPrefix = keyPrefix;
+    this.#reach = reach;
+    Object.freeze(this);
+  }
+
+  get reach(): RedisReach {
+    return this.#reach;
+  }
+}
+
+/** How a limit is kept while Redis is away. */
+export type OnRedisFailure = 'local' | 'closed' | 'open';
+
 export interface ModelLimits {
   /** As the configuration names it, e.g. `gpt-4o*`. */
   readonly pattern: string;
@@ -86,6 +125,16 @@ export interface Config {
   /** `keys`, then `api_keys`. */
   readonly keys: readonly KeyEntry[];
   readonly requireKnownKeys: boolean;
+  /** Absent: the buckets live in this process. */
+  readonly redis?: SharedRedis;
+  readonly onRedisFailure: {
+    /** Of limits that refill and of slots. */
+    readonly rates: OnRedisFailure;
+    /** Of limits per day and month. */
+    readonly budgets: OnRedisFailure;
+  };
+  /** How long a request may wait for a bucket to refill; 0: not at all. */
+  readonly maxWaitMs: number;
   readonly reserve: 'learned' | 'strict';
   readonly onDisconnect: 'cancel' | 'drain';
   readonly askUsage: boolean;

@@ -71,6 +71,29 @@ named \`key-\` and the first twelve digits of its HMAC-SHA-256: the same on ever
 Two entries may share neither id nor key. A list of keys that is empty is a mistake, since it would let every key in.
 `;
 
+const REDIS = `
+## Redis
+
+\`\`\`yaml
+redis_url: rediss://nexus:\${REDIS_PASSWORD}@redis:6380/0  # rediss:// is TLS; file:/run/secrets/redis_url keeps it out of the file
+redis: { ca_file: redis-ca.pem }                         # whom to trust in place of the system's authorities
+
+redis:                                                   # or Sentinel, in place of redis_url
+  sentinels: [sentinel-1:26379, sentinel-2:26379, sentinel-3:26379]
+  name: nexus                                            # the master that they watch
+  username: nexus
+  password: \${REDIS_PASSWORD}
+  sentinel_password: \${SENTINEL_PASSWORD}                # and sentinel_username
+  tls: true                                              # with ca_file and server_name, where needed
+
+redis:                                                   # or a cluster: some of its nodes
+  cluster: [redis-1:6379, redis-2:6379, redis-3:6379]
+\`\`\`
+
+Every instance of a cluster has the same limits and the same Redis. \`redis.key_prefix\` (default \`nexus\`) keeps two deployments apart that
+share one. The Redis must have \`maxmemory-policy noeviction\` and is not shared with a cache. It holds hashes and numbers, no key and no prompt.
+`;
+
 /** docs/configuration.md, made from the schema. */
 export function configurationMarkdown(): string {
   const scalars = SCALAR_ENTRIES.map(({ path, format, shown, env, arg, doc }) => {
@@ -95,6 +118,7 @@ export function configurationMarkdown(): string {
     LIMITS,
     ...limits,
     KEYS,
+    REDIS,
     '\n## Not in this version\n\nThese names are refused, never read and ignored.\n\n| where | names |\n|---|---|\n',
     ...later,
   ].join('');

@@ -3,7 +3,7 @@ import type { Scope } from './later.ts';
 import type { ProblemList } from './problems.ts';
 import { SCALAR_ENTRIES } from './scalar-settings.ts';
 import type { ScalarText } from './scalar-sources.ts';
-import { LIST_SHAPES } from './shape.ts';
+import { LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
 import { unknownName } from './unknown-name.ts';
 import type { MapTree } from './yaml-tree.ts';
 
@@ -41,6 +41,7 @@ export function readFileScalars(tree: MapTree, problems: ProblemList): Map<strin
   const scalars = new Map<string, ScalarText>();
   const read = (path: string, entry: ReturnType<MapTree['entries']['get']>) => {
     if (entry === undefined || entry.value.kind === 'broken') return;
+    if (entry.value.kind === 'map' && MAPPING_FORMS.has(path)) return;
     const { place, value } = entry;
     if (value.kind === 'scalar' && value.value !== null) scalars.set(path, { raw: value.value, place });
     else if (value.kind === 'scalar') {

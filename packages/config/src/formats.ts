@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Finding } from './problems.ts';
 import { parseDuration, parseSize, parseWhole } from './quantity.ts';
 
 /** What a scalar setting's value turned out to be. */
@@ -136,6 +137,31 @@ const upstreamUrl: Format = {
   },
 };
 
+const redisUrl: Format = {
+  title: 'URL, or `file:` and a path',
+  holds: 'string',
+  json: { type: 'string', pattern: '^(rediss?://|file:)' },
+  read(raw) {
+    if (typeof raw === 'string' && raw.startsWith('file:') && raw.length > 'file:'.length) return value(raw);
+    const finding = redisUrlFinding(raw);
+    return finding === undefined && typeof raw === 'string' ? value(raw) : { ok: false, ...REDIS_URL };
+  },
+};
+
+const REDIS_URL: Finding = {
+  wrong: 'is not the URL of a Redis',
+  remedy:
+    'write such as redis://redis:6379, rediss://user:password@redis:6380/0 or file:/run/secrets/redis_url',
+};
+
+/** What is wrong with the URL of a Redis, which may hold a password. */
+export function redisUrlFinding(raw: unknown): Finding | undefined {
+  if (typeof raw !== 'string' || !/^rediss?:\/\/[^/]/.test(raw) || !URL.canParse(raw)) return REDIS_URL;
+  const { hostname, pathname, search, hash } = new URL(raw);
+  const isWhole = hostname !== '' && /^\/?\d{0,4}$/.test(pathname) && search === '' && hash === '';
+  return isWhole && !/\s/.test(raw) ? undefined : REDIS_URL;
+}
+
 const path: Format = {
   title: 'path',
   holds: 'string',
@@ -198,6 +224,8 @@ export const FORMATS = {
   'nexus-grace': duration(0),
   'nexus-size': size,
   'nexus-host': host,
+  'nexus-on-redis-failure': oneOf('local', 'closed', 'open'),
+  'nexus-redis-url': redisUrl,
   'nexus-url': upstreamUrl,
   'nexus-path': path,
   'nexus-time-zone': timeZone,

@@ -1,4 +1,12 @@
-export { type Config, KeyEntry, type ModelLimits, TlsFiles } from './config.ts';
+export {
+  type Config,
+  KeyEntry,
+  type ModelLimits,
+  type OnRedisFailure,
+  type RedisReach,
+  SharedRedis,
+  TlsFiles,
+} from './config.ts';
 export { describeLimitSet, describeLimits } from './describe.ts';
 export { configurationMarkdown } from './documentation.ts';
 export { configJsonSchema } from './json-schema.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FORMATS, type JsonSchema } from './formats.ts';
 import { SCALAR_ENTRIES } from './scalar-settings.ts';
-import { LIST_SHAPES } from './shape.ts';
+import { LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
 
 /** Text with a variable in it is right for every scalar; its value is known only when Nexus starts. */
 const REFERENCE = { type: 'string', pattern: String.raw`\$\{` };
@@ -12,10 +12,11 @@ export function configJsonSchema(): object {
   const groups = new Map<string, Record<string, JsonSchema>>();
   for (const { path, doc, format, default: value, shown } of SCALAR_ENTRIES) {
     const { json } = FORMATS[format];
+    const mapping = MAPPING_FORMS.get(path);
     const inUnits = typeof value === 'number' && String(value) !== shown;
     const schema: JsonSchema = {
       description: doc,
-      anyOf: [json, REFERENCE],
+      anyOf: [json, REFERENCE, ...(mapping === undefined ? [] : [shapeSchema(mapping)])],
       ...(value === null ? {} : { default: inUnits ? shown : value }),
     };
     const [group, name] = path.split('.');
@@ -28,10 +29,7 @@ export function configJsonSchema(): object {
     groups.set(group, fields);
     properties[group] = { type: 'object', properties: fields, additionalProperties: false };
   }
-  for (const [name, shape] of Object.entries(LIST_SHAPES)) {
-    const { $schema: _draft, ...schema } = z.toJSONSchema(shape, { io: 'input', unrepresentable: 'any' });
-    properties[name] = schema;
-  }
+  for (const [name, shape] of Object.entries(LIST_SHAPES)) properties[name] = shapeSchema(shape);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Nexus configuration',
@@ -39,4 +37,9 @@ export function configJsonSchema(): object {
     properties,
     additionalProperties: false,
   };
+}
+
+function shapeSchema(shape: z.ZodType): JsonSchema {
+  const { $schema: _draft, ...schema } = z.toJSONSchema(shape, { io: 'input', unrepresentable: 'any' });
+  return schema;
 }

@@ -1,22 +1,14 @@
-import { resolve } from 'node:path';
 import { KeyEntry } from './config.ts';
-import { readBounded, readFailure } from './config-file.ts';
 import { credentialHash, hashId } from './credential.ts';
 import { parseDate } from './expiry.ts';
 import { limitSet, type NamedLimits, overrideLimits, ownerLimits, readNamedLimits } from './owner-limits.ts';
 import type { Place, ProblemList } from './problems.ts';
-import { secretFinding } from './shape.ts';
+import { resolveSecret, type SecretContext, textOf } from './secret-text.ts';
 import type { MapTree, Tree } from './yaml-tree.ts';
 
-/** Far above any key; a larger file is not one. */
-const LARGEST_SECRET_BYTES = 16_384;
-
-interface Context {
+interface Context extends SecretContext {
   readonly defaults: NamedLimits;
   readonly timeZone: string;
-  /** What `file:` paths are relative to: the folder of the configuration file. */
-  readonly folder: string;
-  readonly problems: ProblemList;
 }
 
 /** Builds `keys` and `api_keys`, whose shapes were checked before. */
@@ -101,40 +93,6 @@ function readPair(
     hash,
     upstreamKey,
   });
-}
-
-function textOf(tree: Tree | undefined): string | undefined {
-  return tree?.kind === 'scalar' && typeof tree.value === 'string' ? tree.value : undefined;
-}
-
-/** The secret itself, read from its file where it is `file:/path`. Undefined: there is a problem, and it was said. */
-function resolveSecret(
-  text: string | undefined,
-  place: Place,
-  setting: string,
-  { folder, problems }: Context,
-): string | undefined {
-  if (text === undefined) return undefined;
-  let secret = text;
-  let source = `\`${setting}\``;
-  if (text.startsWith('file:')) {
-    source = `the file that \`${setting}\` names`;
-    const add = (wrong: string, remedy: string): undefined => {
-      problems.add(place, setting, { wrong: `${source} ${wrong}`, remedy });
-    };
-    try {
-      const bytes = readBounded(resolve(folder, text.slice('file:'.length)), LARGEST_SECRET_BYTES);
-      if (bytes.length > LARGEST_SECRET_BYTES)
-        return add('is larger than 16 KB', 'name a file that holds one key');
-      secret = bytes.toString('utf8').replace(/\r?\n$/, '');
-    } catch (error) {
-      return add(readFailure(error), 'write file:/path/to/a/readable/file');
-    }
-  }
-  const finding = secretFinding(secret);
-  if (finding === undefined) return secret;
-  problems.add(place, setting, { wrong: `${source} ${finding.wrong}`, remedy: finding.remedy });
-  return undefined;
 }
 
 /** Ids and secrets that stand already; two entries may share neither. */

@@ -1,29 +1,24 @@
 import type { Finding } from './problems.ts';
 
 /** The mappings whose names are checked: the file itself, one key, one limit, … */
-export type Scope = 'file' | 'admin' | 'key' | 'limits' | 'limit' | 'owner' | 'tls' | 'timeouts';
+export type Scope =
+  | 'file'
+  | 'admin'
+  | 'key'
+  | 'limits'
+  | 'limit'
+  | 'owner'
+  | 'redis'
+  | 'on_redis_failure'
+  | 'tls'
+  | 'timeouts';
 
 /**
  * Settings of the full configuration that this version cannot keep. They are refused by name: a budget that is read
  * and ignored is worse than none.
  */
 export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map([
-  [
-    'file',
-    new Set([
-      'redis_url',
-      'redis',
-      'on_redis_failure',
-      'max_wait',
-      'unknown_model',
-      'tiers',
-      'teams',
-      'upstreams',
-      'prices',
-      'alerts',
-      'ledger',
-    ]),
-  ],
+  ['file', new Set(['unknown_model', 'tiers', 'teams', 'upstreams', 'prices', 'alerts', 'ledger'])],
   ['admin', new Set(['tokens'])],
   ['key', new Set(['team', 'tier', 'key_hash'])],
   ['limit', new Set(['shadow', 'alert_at', 'on_redis_failure'])],
@@ -31,12 +26,7 @@ export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map([
 ]);
 
 /** The scalars among them that would also come from the environment or a flag. */
-export const LATER_SCALARS: readonly string[] = [
-  'redis_url',
-  'on_redis_failure',
-  'max_wait',
-  'unknown_model',
-];
+export const LATER_SCALARS: readonly string[] = ['unknown_model'];
 
 /** What to say of a name that this version cannot keep; undefined for every other name. */
 export function notSupported(scope: Scope, name: string): Finding | undefined {

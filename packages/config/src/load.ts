@@ -11,9 +11,10 @@ import { isModelPattern, modelMatcher } from './model-pattern.ts';
 import { limitSet, ownerLimits, readNamedLimits } from './owner-limits.ts';
 import { Principals } from './principals.ts';
 import { type Place, ProblemList } from './problems.ts';
+import { readOnRedisFailure, readRedis } from './redis-settings.ts';
 import { type ScalarValues, settleScalars } from './scalar-settings.ts';
 import { checkScalars, type ScalarText } from './scalar-sources.ts';
-import { LIST_SHAPES } from './shape.ts';
+import { LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
 import { checkShape } from './shape-problems.ts';
 import { readTlsFiles } from './tls-files.ts';
 import { type MapTree, parseYaml } from './yaml-tree.ts';
@@ -84,12 +85,17 @@ function buildConfig(
     if (name === null) return undefined;
     const place = placeOf(path);
     const inFile = place !== COMMAND_LINE && place !== ENVIRONMENT;
-    return { path: resolve(inFile ? folder : options.cwd, name), place };
+    const base = inFile ? folder : options.cwd;
+    return { path: resolve(base, name), folder: base, place };
   };
 
   for (const [setting, shape] of Object.entries(LIST_SHAPES)) {
     const entry = tree.entries.get(setting);
     if (entry !== undefined) checkShape(setting, shape, entry, problems);
+  }
+  for (const [setting, shape] of MAPPING_FORMS) {
+    const entry = tree.entries.get(setting);
+    if (entry?.value.kind === 'map') checkShape(setting, shape, entry, problems);
   }
   const timeZone = scalars.time_zone;
   const limitsAt = (owner: MapTree | undefined, setting: string) =>
@@ -113,6 +119,14 @@ function buildConfig(
     const limits = ownerLimits(`model:${pattern}`, limitSet(limitsAt(value, `models["${pattern}"].limits`)));
     models.push(Object.freeze({ pattern, matches: modelMatcher(pattern), limits }));
   }
+  const redisUrl = fileAt('redis_url', scalars.redis_url);
+  const redis = readRedis(
+    redisUrl && scalars.redis_url !== null
+      ? { text: scalars.redis_url, place: redisUrl.place, folder: redisUrl.folder }
+      : undefined,
+    tree.entries.get('redis'),
+    { folder, problems },
+  );
   const keys = readKeys(tree, { defaults, timeZone, folder, problems });
   const tls = readTlsFiles(
     fileAt('tls.cert_file', scalars.tls.cert_file),
@@ -148,6 +162,13 @@ function buildConfig(
     models: Object.freeze(models),
     keys: Object.freeze(keys),
     requireKnownKeys: scalars.require_known_keys ?? listsKeys,
+    ...(redis === undefined ? {} : { redis }),
+    onRedisFailure: readOnRedisFailure(
+      scalars.on_redis_failure,
+      tree.entries.get('on_redis_failure')?.value,
+      fromEnvironment.has('on_redis_failure') || fromFlags.has('on_redis_failure'),
+    ),
+    maxWaitMs: scalars.max_wait,
     reserve: scalars.reserve,
     onDisconnect: scalars.on_disconnect,
     askUsage: scalars.ask_usage,

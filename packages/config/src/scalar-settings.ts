@@ -22,6 +22,9 @@ export interface ScalarValues {
   target_url: string;
   log_level: 'debug' | 'info' | 'warn' | 'error';
   tls: { cert_file: string | null; key_file: string | null };
+  redis_url: string | null;
+  on_redis_failure: 'local' | 'closed' | 'open';
+  max_wait: number;
   require_known_keys: boolean | null;
   reserve: 'learned' | 'strict';
   on_disconnect: 'cancel' | 'drain';
@@ -74,6 +77,26 @@ const SCALAR_SETTINGS: Settings<ScalarValues> = {
     ),
     key_file: scalar<string>('tls.key_file', 'nexus-path', null, "The certificate's private key, PEM."),
   },
+  redis_url: scalar<string>(
+    'redis_url',
+    'nexus-redis-url',
+    null,
+    'The Redis in which all instances share their buckets; `rediss://` for TLS. Absent (and no `redis`): the buckets live in this process alone.',
+  ),
+  on_redis_failure: scalar(
+    'on_redis_failure',
+    'nexus-on-redis-failure',
+    'local',
+    "How limits are kept while Redis is away. `local`: each instance keeps its part of them. `closed`: requests get a 503. `open`: limits don't bind. " +
+      'In the file also `{ rates, budgets }`: limits per second, minute, hour and slots, and limits per day and month.',
+  ),
+  max_wait: scalar(
+    'max_wait',
+    'nexus-grace',
+    0,
+    'How long a request may wait, in order, for a bucket to refill instead of being refused. It holds its slots meanwhile. No wait is longer than the client has said it waits.',
+    '0s',
+  ),
   require_known_keys: scalar<boolean>(
     'require_known_keys',
     'nexus-boolean',

@@ -3,6 +3,7 @@ import type { Scope } from './later.ts';
 import { LIMIT_KINDS } from './limit-settings.ts';
 import { isModelPattern } from './model-pattern.ts';
 import { BROKEN, type Place, type ProblemList } from './problems.ts';
+import { LIST_SHAPES } from './shape.ts';
 import { unknownName } from './unknown-name.ts';
 import type { Tree } from './yaml-tree.ts';
 
@@ -83,6 +84,8 @@ function remedyOf(issue: z.core.$ZodIssue): string {
 const KNOWN: Partial<Record<Scope, readonly string[]>> = {
   key: ['id', 'key', 'limits', 'upstream_key', 'expires'],
   owner: ['limits'],
+  redis: Object.keys(LIST_SHAPES.redis.shape),
+  on_redis_failure: ['rates', 'budgets'],
   limits: [...LIMIT_KINDS.keys(), 'burst'],
 };
 
@@ -94,7 +97,9 @@ const EXAMPLES = new Map([
 
 function scopeOf(path: Path): Scope {
   if (path.at(-1) === 'limits') return 'limits';
-  return path[0] === 'keys' ? 'key' : 'owner';
+  const [setting] = path;
+  if (setting === 'redis' || setting === 'on_redis_failure') return setting;
+  return setting === 'keys' ? 'key' : 'owner';
 }
 
 /** The place of a setting: its name in a mapping, else itself; of one that isn't there: that of what should hold it. */

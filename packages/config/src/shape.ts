@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDate } from './expiry.ts';
-import type { JsonSchema } from './formats.ts';
+import { FORMATS, type JsonSchema, parseAddress } from './formats.ts';
 import { LIMIT_KINDS, readLimit } from './limit-settings.ts';
 import { BROKEN, type Finding } from './problems.ts';
 
@@ -134,11 +134,72 @@ const network = leaf(
   { type: 'string' },
 );
 
+const redisAddress = leaf(
+  (value) =>
+    typeof value === 'string' && parseAddress(value) !== undefined
+      ? undefined
+      : { wrong: 'is not host:port', remedy: 'write such as redis-1:6379 or "[fd00::1]:6379"' },
+  { type: 'string', pattern: String.raw`^.+:\d{1,5}$` },
+);
+
+const plainText = leaf(
+  (value) =>
+    typeof value === 'string' && value !== ''
+      ? undefined
+      : { wrong: 'is not text', remedy: 'put it in quotes' },
+  { type: 'string', minLength: 1 },
+);
+
+/** A hash tag is made of it. */
+const keyPrefix = leaf(
+  (value) =>
+    typeof value === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(value)
+      ? undefined
+      : { wrong: 'is not a plain name', remedy: 'write 1 to 64 letters, digits, `.`, `_` or `-`' },
+  { type: 'string', pattern: '^[A-Za-z0-9._-]{1,64}$' },
+);
+
+const trueOrFalse = leaf(
+  (value) =>
+    FORMATS['nexus-boolean'].read(value).ok
+      ? undefined
+      : { wrong: 'is neither true nor false', remedy: 'write true or false' },
+  FORMATS['nexus-boolean'].json,
+);
+
+const onRedisFailure = leaf((value) => {
+  const read = FORMATS['nexus-on-redis-failure'].read(value);
+  return read.ok ? undefined : read;
+}, FORMATS['nexus-on-redis-failure'].json);
+
+/** Scalars that may be a mapping in the file: the shape of that. */
+export const MAPPING_FORMS: ReadonlyMap<string, z.ZodType> = new Map([
+  [
+    'on_redis_failure',
+    z.strictObject({ rates: onRedisFailure.optional(), budgets: onRedisFailure.optional() }),
+  ],
+]);
+
 /** Lists and mappings of the file, each checked by its shape; scalars are in scalar-settings.ts. */
 export const LIST_SHAPES = {
   trusted_proxies: z
     .array(network)
     .describe('Whose X-Forwarded-For is believed: addresses and networks. Default: nobody’s.'),
+  redis: z
+    .strictObject({
+      sentinels: z.array(redisAddress).optional(),
+      name: plainText.optional(),
+      cluster: z.array(redisAddress).optional(),
+      username: plainText.optional(),
+      password: secret.optional(),
+      sentinel_username: plainText.optional(),
+      sentinel_password: secret.optional(),
+      tls: trueOrFalse.optional(),
+      ca_file: plainText.optional(),
+      server_name: plainText.optional(),
+      key_prefix: keyPrefix.optional(),
+    })
+    .describe('A Redis behind Sentinel or a Redis Cluster, in place of `redis_url`; and how it is reached.'),
   limits: limitsShape(false).describe('The limits of each API key, unless its own entry says otherwise.'),
   gateway: ownLimits.describe('Limits of all traffic together.'),
   models: z

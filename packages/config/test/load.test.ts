@@ -70,6 +70,8 @@ describe('a configuration', () => {
       keys: [],
       requireKnownKeys: false,
       reserve: 'learned',
+      onRedisFailure: { rates: 'local', budgets: 'local' },
+      maxWaitMs: 0,
       onDisconnect: 'cancel',
       askUsage: true,
       timeZone: 'UTC',
