@@ -1,12 +1,13 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { LoadedConfig } from '@nexus/config';
+import type { Config, LoadedConfig } from '@nexus/config';
 import { GatewayError } from '@nexus/domain';
-import { LearnedOutput, MemoryLimiter } from '@nexus/limits';
+import { LearnedOutput } from '@nexus/limits';
 import type { Log } from '@nexus/observe';
 import { CallReader } from '@nexus/tokens';
 import { adminApp, listener } from './app.ts';
 import type { Parts } from './handle.ts';
+import { LEASE_MS, makeLimiter } from './limiter.ts';
 import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
 import { TrustedProxies } from './path/client-address.ts';
@@ -29,9 +30,8 @@ export interface Gateway {
   close(noticeMs?: number): Promise<void>;
 }
 
-/** How often requests under way are looked at, and how often what they hold is renewed (a third of its lease). */
+/** How often requests under way are looked at. */
 const CHECK_EVERY_MS = 1_000;
-const LEASE_MS = 60_000;
 
 /** Milliseconds since 1970 by a clock that never jumps, with their fraction. */
 function steadyNowMs(): number {
@@ -44,7 +44,7 @@ function steadyNowMs(): number {
  */
 export async function startGateway({ config, principals }: LoadedConfig, log: Log): Promise<Gateway> {
   const nowMs = steadyNowMs;
-  const limiter = new MemoryLimiter({ leaseMs: LEASE_MS });
+  const limiter = await makeLimiter(config, log);
   const inFlight = new InFlight({
     nowMs,
     checkEveryMs: Math.min(CHECK_EVERY_MS, config.timeouts.idleMs),
@@ -74,9 +74,11 @@ export async function startGateway({ config, principals }: LoadedConfig, log: Lo
   const inside = { version: VERSION, limiter, inFlight, drain, nowMs };
   const server = createServer(listener(parts, inside), config.tls);
   server.on('upgrade', (req, socket: Socket, head) => void handleUpgrade(req, socket, head, parts));
-  const { port } = await listen(server, config.listenPort, config.listenHost);
   const admin = config.admin ? createServer(adminApp(parts, inside), undefined) : undefined;
-  const adminUrl = admin && config.admin ? await openAdmin(admin, config.admin, server) : undefined;
+  const { port, adminUrl } = await open(server, admin, config).catch(async (error: unknown) => {
+    await limiter.close();
+    throw error;
+  });
   parts.reader.warm();
 
   const close = async (noticeMs?: number) => {
@@ -106,14 +108,17 @@ function closeNow(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-async function openAdmin(
-  admin: Server,
-  where: { host: string; port: number },
+/** Listens on both addresses, or on none. */
+async function open(
   server: Server,
-): Promise<string> {
+  admin: Server | undefined,
+  config: Config,
+): Promise<{ port: number; adminUrl: string | undefined }> {
+  const { port } = await listen(server, config.listenPort, config.listenHost);
+  if (!admin || !config.admin) return { port, adminUrl: undefined };
   try {
-    const { port } = await listen(admin, where.port, where.host);
-    return `http://${shownHost(where.host)}:${port}`;
+    const inside = await listen(admin, config.admin.port, config.admin.host);
+    return { port, adminUrl: `http://${shownHost(config.admin.host)}:${inside.port}` };
   } catch (error) {
     server.close();
     throw error;

@@ -1,3 +1,5 @@
+import { setTimeout as setTimer } from 'node:timers';
+import { setTimeout } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 import type { RedisClient } from './scripts.ts';
 
@@ -25,12 +27,15 @@ export interface RedisSettings {
 export interface Connections {
   readonly admitting: RedisClient;
   readonly ending: RedisClient;
+  /** Resolves once both are ready, after `withinMs` at the latest; whether they are. */
+  untilReady(withinMs: number): Promise<boolean>;
   /** Ends both now. */
   close(): void;
 }
 
 const COMMAND_TIMEOUT_MS = 75;
 const CONNECT_TIMEOUT_MS = 1_000;
+const READY_LOOK_MS = 5;
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 300;
 
@@ -77,7 +82,7 @@ export function connectRedis(settings: RedisSettings, onError: (error: unknown) 
     client.on('error', onError);
     // ioredis gives up where a connection is broken while it looks for the master.
     client.on('end', () => {
-      if (!isClosed) setTimeout(() => reconnect(client), retryMs(1)).unref();
+      if (!isClosed) setTimer(() => reconnect(client), retryMs(1)).unref();
     });
   }
   const reconnect = (client: RedisClient) => {
@@ -86,6 +91,12 @@ export function connectRedis(settings: RedisSettings, onError: (error: unknown) 
   return {
     admitting,
     ending,
+    async untilReady(withinMs) {
+      const untilMs = performance.now() + withinMs;
+      const areReady = () => clients.every(({ status }) => status === 'ready');
+      while (!areReady() && !isClosed && performance.now() < untilMs) await setTimeout(READY_LOOK_MS);
+      return areReady();
+    },
     close() {
       isClosed = true;
       for (const client of clients) client.disconnect();

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort, selfSignedCert, startProcess, tempDir, until } from '@nexus/testkit';
+import { noRedis, redisServerPath, startRedis } from '@nexus/testkit/redis-server';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectRedis, RedisLimiter, type RedisSettings, redisOptions } from '../../src/index.ts';
 import { DAY_MS, demand, owner, rate, slots } from '../limit-shapes.ts';
-import { noRedis, redisServerPath, startRedis } from './redis-server.ts';
 
 const owners = [owner('key:a', rate('requests', 100, 30 * DAY_MS), slots(50)), owner('gateway', slots(100))];
 

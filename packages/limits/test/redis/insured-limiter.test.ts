@@ -1,9 +1,9 @@
 import type { OwnerLimits } from '@nexus/domain';
 import { until } from '@nexus/testkit';
+import { noRedis, startRedis, type TestRedis } from '@nexus/testkit/redis-server';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectRedis, type InsuranceChange, InsuredLimiter, type OnRedisFailure } from '../../src/index.ts';
 import { calendar, demand, MINUTE_MS, owner, rate, SECOND_MS, slots } from '../limit-shapes.ts';
-import { noRedis, startRedis, type TestRedis } from './redis-server.ts';
 
 /** A decision may take Redis' time-out, and what a busy machine adds. */
 const DECIDED_MS = 75 + 100;

@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { type StartedProcess, startProcess, until } from '@nexus/testkit';
+import { noRedis, startRedis, type TestRedis } from '@nexus/testkit/redis-server';
 import { describe, expect, it } from 'vitest';
 import { RedisLimiter } from '../../src/index.ts';
 import { demand, owner, rate, SECOND_MS, slots } from '../limit-shapes.ts';
 import { readMsgpack } from './msgpack.ts';
 import type { WorkerTask } from './overload-worker.ts';
 import { sharedConnections } from './redis-harness.ts';
-import { noRedis, startRedis, type TestRedis } from './redis-server.ts';
 
 const LEASE = { leaseMs: 30_000, sliceMs: 10_000 };
 

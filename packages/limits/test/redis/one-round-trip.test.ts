@@ -1,10 +1,10 @@
 import { until } from '@nexus/testkit';
+import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import { afterAll, describe, expect, it } from 'vitest';
 import { connectRedis, RedisAwayError, RedisLimiter } from '../../src/index.ts';
 import { calendar, demand, MINUTE_MS, owner, rate, SECOND_MS, slots } from '../limit-shapes.ts';
 import { sharedConnections } from './redis-harness.ts';
 import { startProxy } from './redis-proxy.ts';
-import { noRedis, startRedis } from './redis-server.ts';
 
 const redis = noRedis ? undefined : await startRedis();
 const shared = redis ? await sharedConnections(redis.url) : undefined;

@@ -1,7 +1,7 @@
+import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import { afterAll, describe, it } from 'vitest';
 import { limiterContract } from '../limiter-contract.ts';
 import { redisHarness, sharedConnections } from './redis-harness.ts';
-import { noRedis, startRedis } from './redis-server.ts';
 
 if (noRedis) describe.skip('the Redis limiter', () => it(noRedis ?? ''));
 else {

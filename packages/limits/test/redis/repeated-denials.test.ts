@@ -1,9 +1,9 @@
+import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RedisLimiter } from '../../src/index.ts';
 import { demand, owner, rate, SECOND_MS, START_MS, slots } from '../limit-shapes.ts';
 import { sharedConnections } from './redis-harness.ts';
-import { noRedis, startRedis } from './redis-server.ts';
 
 const redis = noRedis ? undefined : await startRedis();
 const shared = redis ? await sharedConnections(redis.url) : undefined;

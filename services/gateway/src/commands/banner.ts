@@ -9,7 +9,7 @@ export function banner(config: Config, gateway: Gateway, simulated: boolean): st
     `  Nexus listens on   ${gateway.url}${everywhere(config) ? '  (and every other address of this machine)' : ''}`,
     `  upstream           ${origin}${pathPrefix}${simulated ? '  (a stand-in: no key needed, no bill)' : ''}`,
     ...describeLimits(config).map((line, i) => `  ${i === 0 ? 'limits  ' : '        '}           ${line}`),
-    '  buckets            this process only',
+    `  buckets            ${config.redis ? `shared in ${config.redis.shown}` : 'this process only'}`,
   ];
   if (gateway.adminUrl) lines.push(`  admin              ${gateway.adminUrl}`);
   lines.push('', '  Try it:', '', ...tryIt(config, gateway, simulated), '');

@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { freePort, type StartedProcess, startProcess, tempDir } from '@nexus/testkit';
 import { Redis } from 'ioredis';
+import { freePort } from './free-port.ts';
+import { type StartedProcess, startProcess } from './start-process.ts';
+import { tempDir } from './temp-dir.ts';
 
 const run = promisify(execFile);
 
 type Found = { readonly path: string } | { readonly missing: string };
 
 async function find(): Promise<Found> {
-  const script = fileURLToPath(new URL('../../../../scripts/servers.mjs', import.meta.url));
+  const script = fileURLToPath(new URL('../../../scripts/servers.mjs', import.meta.url));
   const { stdout } = await run(process.execPath, [script, 'redis-server'], { timeout: 120_000 });
   const told: unknown = JSON.parse(stdout);
   const found = typeof told === 'object' && told !== null && 'redis-server' in told && told['redis-server'];
