@@ -6,6 +6,7 @@ export type {
   ConcurrencyLimit,
   Counted,
   Limit,
+  OnRedisFailure,
   OwnerLimits,
   RateLimit,
   SizeLimit,

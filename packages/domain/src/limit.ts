@@ -2,10 +2,22 @@
 export type Counted = 'requests' | 'model_tokens' | 'input_tokens' | 'output_tokens';
 
 /**
+ * How a limit is decided while Redis is away. `local`: by this instance's part of it. `closed`: not at all, the request is answered
+ * `limiter_unavailable`. `open`: it refuses nothing, but counts on.
+ */
+export type OnRedisFailure = 'local' | 'closed' | 'open';
+
+/** What every limit with a bucket may say of itself. */
+interface BucketOptions {
+  /** Absent: as its class of limits is told to. */
+  readonly onRedisFailure?: OnRedisFailure;
+}
+
+/**
  * A bucket with continuous refill: `amount` units come back every `periodMs`, and at most `burst` are ever there.
  * In every window of t milliseconds no more than `burst + amount · t / periodMs` units pass.
  */
-export interface RateLimit {
+export interface RateLimit extends BucketOptions {
   readonly kind: 'rate';
   /** As the configuration names it, e.g. `requests_per_second`. */
   readonly name: string;
@@ -16,7 +28,7 @@ export interface RateLimit {
 }
 
 /** A fixed amount for each day or month of the calendar, in `timeZone` (IANA name). */
-export interface CalendarLimit {
+export interface CalendarLimit extends BucketOptions {
   readonly kind: 'calendar';
   /** E.g. `model_tokens_per_day`. */
   readonly name: string;
@@ -27,7 +39,7 @@ export interface CalendarLimit {
 }
 
 /** At most `slots` requests in flight at once. */
-export interface ConcurrencyLimit {
+export interface ConcurrencyLimit extends BucketOptions {
   readonly kind: 'concurrency';
   /** `concurrent_requests`. */
   readonly name: string;

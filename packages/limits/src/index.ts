@@ -1,9 +1,10 @@
+export type { OnRedisFailure } from '@nexus/domain';
 export {
   type InsuranceChange,
   InsuredLimiter,
   type InsuredLimiterOptions,
 } from './insured/insured-limiter.ts';
-export type { OnRedisFailure } from './insured/stand-in.ts';
+export type { OnRedisFailureByClass } from './insured/on-redis-failure.ts';
 export { LearnedOutput } from './learned-output.ts';
 export { limitProblem, sizeOf } from './limit-problem.ts';
 export { MemoryLimiter, type MemoryLimiterOptions } from './memory-limiter.ts';

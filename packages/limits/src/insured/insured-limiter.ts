@@ -4,6 +4,7 @@ import type {
   Decision,
   Limiter,
   LimiterState,
+  OnRedisFailure,
   OwnerLimits,
   Reservation,
   Settlement,
@@ -14,13 +15,16 @@ import { RedisAwayError } from '../redis/redis-away-error.ts';
 import { RedisLimiter } from '../redis/redis-limiter.ts';
 import type { RedisLimiterOptions } from '../redis/redis-limiter-options.ts';
 import { LastSeen } from './last-seen.ts';
-import { type OnRedisFailure, StandIn } from './stand-in.ts';
+import { byClass, type OnRedisFailureByClass } from './on-redis-failure.ts';
+import { StandIn } from './stand-in.ts';
 
 /** A change of the limiter's state, once each. */
 export interface InsuranceChange {
   readonly status: LimiterState['status'];
-  /** How requests are decided from now on. */
+  /** How rates and slots are decided from now on, but for limits with a word of their own. */
   readonly decides: 'redis' | OnRedisFailure;
+  /** How windows of the calendar are. */
+  readonly decidesBudgets: 'redis' | OnRedisFailure;
   /** Instances that share the limits, as last seen. */
   readonly instances: number;
   /** Redis has lost what it knew: rates are full again. */
@@ -32,8 +36,8 @@ export interface InsuranceChange {
 }
 
 export interface InsuredLimiterOptions extends RedisLimiterOptions {
-  /** Default `local`. */
-  readonly onRedisFailure?: OnRedisFailure;
+  /** One word for all limits, or one for each class of them; a limit's own word comes first. Default `local`. */
+  readonly onRedisFailure?: OnRedisFailure | OnRedisFailureByClass;
   readonly onState?: (change: InsuranceChange) => void;
 }
 
@@ -44,11 +48,13 @@ const BEAT_MS = 2_000;
 /** A connection on which so many probes got no answer is made anew: the other side may be gone without a word. */
 const PROBES_A_CONNECTION = 8;
 const RECOVERY_MS = 2_000;
+const BY_REDIS = { decides: 'redis', decidesBudgets: 'redis' } as const;
 
 /**
  * A Redis limiter that goes on deciding when Redis is away. `local`: by this instance's part of each limit, so that all instances together
- * keep within it; `closed`: `admit` rejects with `limiter_unavailable`; `open`: everything is admitted and counted. When Redis is
- * back, it is told what was used meanwhile and what is still held, and decides again.
+ * keep within it; `closed`: `admit` rejects with `limiter_unavailable`; `open`: the limit refuses nothing, and counts. A request with any
+ * `closed` limit is rejected; otherwise its `local` limits decide. Of a window of the calendar, `local` gives only a part of what
+ * was last seen available: where nothing is known of it, or the part is used up, `admit` rejects too. When Redis is back, it is told what was used meanwhile and what is still held, and decides again.
  *
  * Over an outage of T, in `local`, at most one burst more than burst + rate · T passes: the one that passed before.
  */
@@ -56,10 +62,10 @@ export class InsuredLimiter implements Limiter {
   readonly #redis: RedisLimiter;
   readonly #connections: Connections;
   readonly #instances: Instances;
-  readonly #how: OnRedisFailure;
+  readonly #words: OnRedisFailureByClass;
   readonly #onState: (change: InsuranceChange) => void;
   readonly #leaseMs: number;
-  readonly #seen = new LastSeen(() => performance.now());
+  readonly #seen = new LastSeen();
   /** The owners of requests that Redis admitted, while they are under way: who holds their slots. */
   readonly #owners = new Map<Reservation, readonly OwnerLimits[]>();
   /** Requests admitted here that Redis has been told of. */
@@ -79,7 +85,7 @@ export class InsuredLimiter implements Limiter {
 
   constructor(options: InsuredLimiterOptions) {
     const { onRedisFailure = 'local', onState = () => {}, connections, leaseMs = 60_000 } = options;
-    this.#how = onRedisFailure;
+    this.#words = byClass(onRedisFailure);
     this.#onState = onState;
     this.#connections = connections;
     this.#leaseMs = leaseMs;
@@ -94,7 +100,7 @@ export class InsuredLimiter implements Limiter {
     try {
       const decision = await this.#redis.admit(admission);
       this.#failures = 0;
-      this.#seen.learn(admission.owners, decision.buckets);
+      this.#seen.learn(admission.owners, decision.buckets, this.#redis.nowMs());
       if (decision.admitted) this.#owners.set(decision.reservation, admission.owners);
       return decision;
     } catch (error) {
@@ -180,7 +186,15 @@ export class InsuredLimiter implements Limiter {
   }
 
   #makeStandIn(): StandIn {
-    const standIn = new StandIn(this.#how, this.#beat, this.#seen, this.#leaseMs);
+    // Redis' clock as it is known now, and steady from here on.
+    const aheadMs = this.#redis.nowMs() - performance.now();
+    const standIn = new StandIn({
+      words: this.#words,
+      share: this.#beat,
+      seen: this.#seen,
+      leaseMs: this.#leaseMs,
+      nowMs: () => performance.now() + aheadMs,
+    });
     this.#standIns.add(standIn);
     for (const [reservation, owners] of this.#owners) void standIn.keepSlots(reservation, owners);
     return standIn;
@@ -196,8 +210,12 @@ export class InsuredLimiter implements Limiter {
     this.#awaySinceMs = performance.now();
     this.#probes = 0;
     this.#standInNow();
-    this.#say({ status: 'degraded', decides: this.#how, wasEmptied: false, cause });
+    this.#say({ status: 'degraded', ...this.#decides(), wasEmptied: false, cause });
     this.#schedule(PROBE_MS);
+  }
+
+  #decides(): Pick<InsuranceChange, 'decides' | 'decidesBudgets'> {
+    return { decides: this.#words.rates, decidesBudgets: this.#words.budgets };
   }
 
   #say(change: Omit<InsuranceChange, 'instances'>): void {
@@ -222,7 +240,7 @@ export class InsuredLimiter implements Limiter {
       if (!this.#isAway) this.#failures = 0;
       if (wasEmptied) await this.#redis.assert(this.#redis.open());
       if (this.#isAway) await this.#recover(wasEmptied);
-      else if (wasEmptied) this.#say({ status: 'ok', decides: 'redis', wasEmptied });
+      else if (wasEmptied) this.#say({ status: 'ok', ...BY_REDIS, wasEmptied });
       else if (this.#standIn) await this.#relieve(this.#standIn);
       this.#schedule(this.#isAway ? PROBE_MS : BEAT_MS);
     } catch (error) {
@@ -254,7 +272,7 @@ export class InsuredLimiter implements Limiter {
     this.#isAway = false;
     this.#failures = 0;
     const awayMs = performance.now() - this.#awaySinceMs;
-    this.#say({ status: 'ok', decides: 'redis', wasEmptied, awayMs });
+    this.#say({ status: 'ok', ...BY_REDIS, wasEmptied, awayMs });
     // With what was let through while Redis was told of the rest.
     await this.#relieve(standIn);
   }

@@ -1,4 +1,5 @@
-import type { BucketLimit, OwnerLimits } from '@nexus/domain';
+import type { BucketLimit } from '@nexus/domain';
+import { LARGEST, sizeOf } from '../limit-problem.ts';
 
 /** An instance's part of every limit: one of `count` equal ones. */
 export interface Share {
@@ -19,6 +20,13 @@ export function limitShare(limit: BucketLimit, share: Share): BucketLimit {
   return { ...limit, periodMs: limit.periodMs * share.count, burst: shareOf(limit.burst, share) };
 }
 
-export function ownerShare(limits: OwnerLimits, share: Share): OwnerLimits {
-  return { ...limits, buckets: limits.buckets.map((limit) => limitShare(limit, share)) };
+/**
+ * A limit that refuses nothing, and whose bucket lacks at any time exactly what the limit's own would lack: only the most that can be in
+ * it is larger. A limit of 0 stays as it is: to refuse everything it needs no Redis.
+ */
+export function withoutBound(limit: BucketLimit): BucketLimit {
+  if (sizeOf(limit) === 0) return limit;
+  if (limit.kind === 'concurrency') return { ...limit, slots: LARGEST - 1 };
+  if (limit.kind === 'calendar') return { ...limit, amount: LARGEST - 1 };
+  return { ...limit, burst: Math.floor((LARGEST - 1) / limit.periodMs) };
 }

@@ -3,7 +3,7 @@ import {
   type BucketLimit,
   type BucketView,
   type Decision,
-  type Demand,
+  type Denied,
   GatewayError,
   type OwnerLimits,
   type Reservation,
@@ -13,54 +13,50 @@ import { unitsAsked } from '../bucket.ts';
 import { sizeOf } from '../limit-problem.ts';
 import { MemoryLimiter } from '../memory-limiter.ts';
 import type { LastSeen } from './last-seen.ts';
-import { limitShare, ownerShare, type Share } from './share.ts';
+import { type OnRedisFailureByClass, wordFor } from './on-redis-failure.ts';
+import { limitShare, type Share, withoutBound } from './share.ts';
+import { type OwnerUsed, UsedAway } from './used-away.ts';
 
-/** How to decide while Redis is away: by this instance's part of each limit, not at all, or always yes. */
-export type OnRedisFailure = 'local' | 'closed' | 'open';
-
-/** What an owner used while Redis was away. */
-interface Used {
-  limits: OwnerLimits;
-  /** Units by the bucket's name. */
-  readonly units: Map<string, number>;
-}
-
-/** A request that was admitted here. */
-interface Alone {
-  readonly admission: Admission;
-  hasEnded: boolean;
+export interface StandInOptions {
+  readonly words: OnRedisFailureByClass;
+  readonly share: Share;
+  readonly seen: LastSeen;
+  readonly leaseMs: number;
+  /** Redis' clock, as far as it is known. It must not jump. */
+  readonly nowMs: () => number;
 }
 
 /** Redis may be back then; nothing better is known. */
 const TRY_AGAIN_MS = 1_000;
 
 /**
- * Decides in the place of Redis, and remembers what it let through, so that Redis can be told. One stands in for one outage. With `local`,
- * the parts of all instances together are the limits.
+ * Decides in the place of Redis, each limit by its word, and remembers what it let through, so that Redis can be told. One stands in for
+ * one outage. Of `local` limits the parts of all instances together are the limits. A rate that was never seen begins with its whole
+ * part; a window of the calendar is never taken for full: where nobody has seen it, it has nothing.
  */
 export class StandIn {
   readonly #memory: MemoryLimiter;
-  readonly #how: OnRedisFailure;
-  readonly #share: Share;
-  readonly #seen: LastSeen;
-  readonly #shares = new Map<string, { readonly of: OwnerLimits; readonly limits: OwnerLimits }>();
-  readonly #seeded = new Set<string>();
-  readonly #used = new Map<string, Used>();
-  readonly #alone = new Map<Reservation, Alone>();
+  readonly #options: StandInOptions;
+  /** An owner's limits as they are decided here. */
+  readonly #stood = new Map<string, { readonly of: OwnerLimits; readonly limits: OwnerLimits }>();
+  /** What was available of each whole limit when this began. */
+  readonly #begun = new Map<string, number>();
+  readonly #used: UsedAway;
+  /** Requests that were admitted here. */
+  readonly #alone = new Map<Reservation, Admission>();
   /** The slots that requests hold which Redis admitted. */
   readonly #slots = new Map<string, Reservation>();
   #count = 0;
 
-  constructor(how: OnRedisFailure, share: Share, seen: LastSeen, leaseMs: number) {
-    this.#how = how;
-    this.#share = share;
-    this.#seen = seen;
-    this.#memory = new MemoryLimiter({ leaseMs });
+  constructor(options: StandInOptions) {
+    this.#options = options;
+    this.#memory = new MemoryLimiter({ leaseMs: options.leaseMs, clock: options.nowMs });
+    this.#used = new UsedAway(options.nowMs);
   }
 
   /** Requests admitted here that haven't ended. */
   get open(): readonly { readonly admission: Admission; readonly reservation: Reservation }[] {
-    return [...this.#alone].map(([reservation, { admission }]) => ({ reservation, admission }));
+    return [...this.#alone].map(([reservation, admission]) => ({ reservation, admission }));
   }
 
   knows(reservation: Reservation): boolean {
@@ -69,13 +65,11 @@ export class StandIn {
 
   /** A request that Redis admitted goes on: it keeps its slots here. */
   async keepSlots(reservation: Reservation, owners: readonly OwnerLimits[]): Promise<void> {
-    if (this.#how !== 'local') return;
     const slots = owners.map((limits) => ({
-      ...this.#shareOf(limits),
-      buckets: this.#shareOf(limits).buckets.filter(({ kind }) => kind === 'concurrency'),
+      ...limits,
+      buckets: this.#standFor(limits).buckets.filter(({ kind }) => kind === 'concurrency'),
     }));
-    const { requests } = reservation.demand;
-    const demand = { requests, inputTokens: 0, outputTokens: 0 };
+    const demand = { requests: reservation.demand.requests, inputTokens: 0, outputTokens: 0 };
     const requestId = `slot ${reservation.requestId}`;
     const decision = await this.#memory.admit({ requestId, owners: slots, demand });
     if (decision.admitted) this.#slots.set(reservation.requestId, decision.reservation);
@@ -89,40 +83,32 @@ export class StandIn {
     await this.#memory.cancel(held);
   }
 
-  /** @throws GatewayError `limiter_unavailable` where requests are refused meanwhile */
+  /** @throws GatewayError `limiter_unavailable` where nobody can say yes or no without Redis */
   async admit(admission: Admission, cause: unknown): Promise<Decision> {
-    if (this.#how === 'closed') throw new GatewayError('limiter_unavailable', { cause });
-    if (this.#how === 'open') return this.#admitUnchecked(admission);
+    this.#checkKnown(admission, cause);
     const owners: OwnerLimits[] = [];
     for (const limits of admission.owners) {
-      await this.#seed(limits);
-      owners.push(this.#shareOf(limits));
+      await this.#begin(limits);
+      owners.push(this.#standFor(limits));
     }
     const decision = await this.#memory.admit({ ...admission, owners });
-    const buckets = shown(decision.buckets, admission.owners);
-    if (decision.admitted) {
-      this.#take(admission, decision.reservation);
-      return { ...decision, buckets };
-    }
-    const limit = original(decision.refusal.owner, decision.refusal.limit, admission.owners);
-    const { requested } = decision.refusal;
-    // A share may be too small for what the whole limit has room for.
-    const isNever = decision.retryAfterMs === 'never' && requested > sizeOf(limit);
-    const retryAfterMs = decision.retryAfterMs === 'never' && !isNever ? TRY_AGAIN_MS : decision.retryAfterMs;
-    return { ...decision, refusal: { ...decision.refusal, limit }, retryAfterMs, buckets };
+    const buckets = this.#shown(decision.buckets, admission.owners);
+    if (!decision.admitted) return { ...this.#denial(decision, admission.owners, cause), buckets };
+    this.#take(admission, decision.reservation);
+    return { ...decision, buckets };
   }
 
   async settle(reservation: Reservation, used: Settlement): Promise<void> {
-    const alone = this.#end(reservation);
-    if (!alone) return;
-    this.#use(alone.admission.owners, { requests: 0, ...used }, 1);
+    const admission = this.#end(reservation);
+    if (!admission) return;
+    this.#used.add(admission.owners, { requests: 0, ...used });
     await this.#memory.settle(reservation, used);
   }
 
   async cancel(reservation: Reservation): Promise<void> {
-    const alone = this.#end(reservation);
-    if (!alone) return;
-    this.#use(alone.admission.owners, { ...alone.admission.demand, inputTokens: 0, outputTokens: 0 }, -1);
+    const admission = this.#end(reservation);
+    if (!admission) return;
+    this.#used.takeBack(admission.owners, { ...admission.demand, inputTokens: 0, outputTokens: 0 });
     await this.#memory.cancel(reservation);
   }
 
@@ -133,30 +119,26 @@ export class StandIn {
   }
 
   async peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]> {
-    if (this.#how === 'local') for (const limits of owners) await this.#seed(limits);
-    const views = await this.#memory.peek(owners.map((limits) => this.#shareOf(limits)));
-    return shown(views, owners);
+    for (const limits of owners) await this.#begin(limits);
+    const views = await this.#memory.peek(owners.map((limits) => this.#standFor(limits)));
+    return this.#shown(views, owners);
   }
 
   /**
-   * What Redis must be told of each owner: units, one for each bucket. What a rate refilled here while it was used, Redis refilled too:
-   * no more is charged than the share lacks to be full. Counting begins anew.
+   * What Redis must be told of each owner. What a rate refilled here while it was used, Redis refilled too: no more is charged than the
+   * bucket lacks to be full. Counting begins anew.
    */
-  async takeUsed(): Promise<{ readonly limits: OwnerLimits; readonly units: readonly number[] }[]> {
-    const all = [...this.#used.values()];
-    this.#used.clear();
-    const told: { readonly limits: OwnerLimits; readonly units: readonly number[] }[] = [];
-    for (const { limits, units } of all) {
-      const views = this.#how === 'local' ? await this.#memory.peek([this.#shareOf(limits)]) : [];
-      told.push({
-        limits,
-        units: limits.buckets.map((limit, index) => {
-          const used = Math.max(0, units.get(limit.name) ?? 0);
-          if (limit.kind !== 'rate') return used;
-          const view = views[index];
-          return Math.min(used, view ? Math.max(0, view.size - view.available) : limit.burst);
-        }),
+  async takeUsed(): Promise<OwnerUsed[]> {
+    const told: OwnerUsed[] = [];
+    for (const { limits, units } of this.#used.take()) {
+      const views = await this.#memory.peek([this.#standFor(limits)]);
+      const charged = limits.buckets.map((limit, index) => {
+        const used = units[index] ?? 0;
+        const view = views[index];
+        if (limit.kind !== 'rate' || !view) return used;
+        return Math.min(used, Math.max(0, view.size - view.available));
       });
+      told.push({ limits, units: charged });
     }
     return told;
   }
@@ -170,64 +152,85 @@ export class StandIn {
     return this.#memory.close();
   }
 
-  #admitUnchecked(admission: Admission): Decision {
-    const { requestId, demand } = admission;
-    const reservation = { requestId, demand };
-    this.#take(admission, reservation);
-    return { admitted: true, reservation, buckets: [] };
+  /** @throws GatewayError if a limit isn't decided without Redis, or by what was seen of it and nobody has seen it */
+  #checkKnown({ owners, demand }: Admission, cause: unknown): void {
+    const { words, seen, nowMs } = this.#options;
+    for (const { owner, buckets } of owners)
+      for (const limit of buckets) {
+        const word = wordFor(limit, words);
+        const isUnknown =
+          word === 'local' &&
+          limit.kind === 'calendar' &&
+          unitsAsked(limit, demand) > 0 &&
+          seen.available(owner, limit, nowMs()) === undefined;
+        if (word === 'closed' || isUnknown) throw new GatewayError('limiter_unavailable', { cause });
+      }
+  }
+
+  #denial(decision: Denied, owners: readonly OwnerLimits[], cause: unknown): Denied {
+    const { refusal, retryAfterMs } = decision;
+    const { owner, requested } = refusal;
+    const limit = original(owner, refusal.limit, owners);
+    const size = sizeOf(limit);
+    const isNever = requested > size;
+    if (limit.kind === 'calendar' && !isNever) {
+      // Only this part is used up. What the others have left nobody knows, so it can't be said that the window has nothing.
+      const begun = this.#begun.get(nameOf(owner, limit)) ?? 0;
+      const spent = Math.floor(begun / this.#options.share.count) - (refusal.size - refusal.used);
+      const left = begun - Math.max(0, spent);
+      if (requested <= left) throw new GatewayError('limiter_unavailable', { cause });
+      return { ...decision, refusal: { ...refusal, limit, size, used: size - left } };
+    }
+    // A part may be too small for what the whole limit has room for.
+    const isTooSmall = retryAfterMs === 'never' && !isNever;
+    return {
+      ...decision,
+      refusal: { ...refusal, limit },
+      retryAfterMs: isTooSmall ? TRY_AGAIN_MS : retryAfterMs,
+    };
   }
 
   #take(admission: Admission, reservation: Reservation): void {
     if (this.#alone.has(reservation)) return;
-    this.#alone.set(reservation, { admission, hasEnded: false });
+    this.#alone.set(reservation, admission);
     const { demand, owners } = admission;
-    this.#use(owners, { requests: demand.requests, inputTokens: 0, outputTokens: 0 }, 1);
+    this.#used.add(owners, { requests: demand.requests, inputTokens: 0, outputTokens: 0 });
   }
 
-  #end(reservation: Reservation): Alone | undefined {
-    const alone = this.#alone.get(reservation);
-    if (!alone || alone.hasEnded) return undefined;
-    alone.hasEnded = true;
+  #end(reservation: Reservation): Admission | undefined {
+    const admission = this.#alone.get(reservation);
     this.#alone.delete(reservation);
-    return alone;
+    return admission;
   }
 
-  #use(owners: readonly OwnerLimits[], tokens: Demand, sign: 1 | -1): void {
-    const names = new Set<string>();
-    for (const limits of owners) {
-      if (names.has(limits.owner)) continue;
-      names.add(limits.owner);
-      const used = this.#used.get(limits.owner) ?? { limits, units: new Map<string, number>() };
-      used.limits = limits;
-      this.#used.set(limits.owner, used);
-      for (const limit of limits.buckets) {
-        if (limit.kind === 'concurrency') continue;
-        const units = unitsAsked(limit, tokens);
-        used.units.set(limit.name, (used.units.get(limit.name) ?? 0) + sign * units);
-      }
-    }
-  }
-
-  #shareOf(limits: OwnerLimits): OwnerLimits {
-    const known = this.#shares.get(limits.owner);
+  #standFor(limits: OwnerLimits): OwnerLimits {
+    const known = this.#stood.get(limits.owner);
     if (known && known.of === limits) return known.limits;
-    const share = ownerShare(limits, this.#share);
-    this.#shares.set(limits.owner, { of: limits, limits: share });
-    return share;
+    const stood = { ...limits, buckets: limits.buckets.map((limit) => this.#standForLimit(limit)) };
+    this.#stood.set(limits.owner, { of: limits, limits: stood });
+    return stood;
   }
 
-  /** Lets an owner begin with its share of what was last seen, not with a full one. */
-  async #seed(limits: OwnerLimits): Promise<void> {
-    const { owner } = limits;
-    if (this.#seeded.has(owner)) return;
-    this.#seeded.add(owner);
-    const available = this.#seen.available(limits);
-    for (const [index, limit] of limits.buckets.entries()) {
-      const seen = available[index];
-      if (seen === undefined || limit.kind === 'concurrency') continue;
-      const share = limitShare(limit, this.#share);
-      const missing = sizeOf(share) - Math.floor(seen / this.#share.count);
-      if (missing > 0) await this.#spend(owner, share, missing);
+  #standForLimit(limit: BucketLimit): BucketLimit {
+    const { words, share } = this.#options;
+    return wordFor(limit, words) === 'open' ? withoutBound(limit) : limitShare(limit, share);
+  }
+
+  /** Lets an owner's buckets begin as they were last seen, not full: with this instance's part of that where the limit binds. */
+  async #begin({ owner, buckets }: OwnerLimits): Promise<void> {
+    const { words, share, seen, nowMs } = this.#options;
+    for (const limit of buckets) {
+      const name = nameOf(owner, limit);
+      if (limit.kind === 'concurrency' || this.#begun.has(name)) continue;
+      const available = seen.available(owner, limit, nowMs());
+      if (available === undefined) continue;
+      this.#begun.set(name, available);
+      const stood = this.#standForLimit(limit);
+      const isOpen = wordFor(limit, words) === 'open';
+      const missing = isOpen
+        ? sizeOf(limit) - available
+        : sizeOf(stood) - Math.floor(available / share.count);
+      if (missing > 0) await this.#spend(owner, stood, missing);
     }
   }
 
@@ -238,7 +241,7 @@ export class StandIn {
     const requests = isCharged ? Math.min(units, sizeOf(limit)) : 0;
     const demand = { requests, inputTokens: 0, outputTokens: 0 };
     this.#count += 1;
-    const requestId = `seed ${this.#count}`;
+    const requestId = `begin ${this.#count}`;
     const owners = [{ owner, buckets: [limit], sizes: [] }];
     const decision = await this.#memory.admit({ requestId, owners, demand });
     if (!decision.admitted) return;
@@ -248,11 +251,20 @@ export class StandIn {
       outputTokens: isOutput ? units : 0,
     });
   }
+
+  /** Views with the limits as they are configured. */
+  #shown(views: readonly BucketView[], owners: readonly OwnerLimits[]): BucketView[] {
+    return views.map((view) => {
+      const limit = original(view.owner, view.limit, owners);
+      if (wordFor(limit, this.#options.words) !== 'open') return { ...view, limit };
+      const size = sizeOf(limit);
+      return { ...view, limit, size, available: size - (view.size - view.available) };
+    });
+  }
 }
 
-/** Views of shares with the limits as they are configured. */
-function shown(views: readonly BucketView[], owners: readonly OwnerLimits[]): BucketView[] {
-  return views.map((view) => ({ ...view, limit: original(view.owner, view.limit, owners) }));
+function nameOf(owner: string, limit: BucketLimit): string {
+  return `${owner} ${limit.kind} ${limit.name}`;
 }
 
 function original(owner: string, limit: BucketLimit, owners: readonly OwnerLimits[]): BucketLimit {

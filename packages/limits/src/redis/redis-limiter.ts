@@ -202,6 +202,11 @@ export class RedisLimiter implements Limiter {
     return { keeper: 'redis', status: isReady ? 'ok' : 'degraded', owners: 0, reservations };
   }
 
+  /** Redis' clock, as far as its last answer tells; before there is one, this process'. */
+  nowMs(): number {
+    return this.#time.nowMs();
+  }
+
   /** Ends that Redis doesn't know of yet, and those that were given up. */
   endings(): { readonly queued: number; readonly lost: number } {
     return { queued: this.#endings.size, lost: this.#endings.lost };

@@ -1,0 +1,73 @@
+import type { BucketLimit, Demand, OwnerLimits } from '@nexus/domain';
+import { unitsAsked } from '../bucket.ts';
+import { windowAt } from '../calendar.ts';
+
+/** Units used of one bucket. */
+interface Used {
+  units: number;
+  /** The calendar's window that they belong to; 0 for a rate. */
+  window: number;
+}
+
+/** What an owner used while Redis was away: units, one for each of its buckets. */
+export interface OwnerUsed {
+  readonly limits: OwnerLimits;
+  readonly units: readonly number[];
+}
+
+/** What each owner used while Redis was away, so that Redis can be told. Slots are not used up. */
+export class UsedAway {
+  readonly #nowMs: () => number;
+  #owners = new Map<string, { limits: OwnerLimits; readonly used: Map<string, Used> }>();
+
+  /** @param nowMs Redis' clock, as far as it is known */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  add(owners: readonly OwnerLimits[], tokens: Demand): void {
+    this.#change(owners, tokens, 1);
+  }
+
+  takeBack(owners: readonly OwnerLimits[], tokens: Demand): void {
+    this.#change(owners, tokens, -1);
+  }
+
+  /** All of it, without what was used in windows that are over. Counting begins anew. */
+  take(): OwnerUsed[] {
+    const owners = [...this.#owners.values()];
+    this.#owners = new Map();
+    return owners.map(({ limits, used }) => ({
+      limits,
+      units: limits.buckets.map((limit) => {
+        const known = used.get(limit.name);
+        return known && known.window === this.#windowOf(limit) ? Math.max(0, known.units) : 0;
+      }),
+    }));
+  }
+
+  #change(owners: readonly OwnerLimits[], tokens: Demand, sign: 1 | -1): void {
+    const names = new Set<string>();
+    for (const limits of owners) {
+      if (names.has(limits.owner)) continue;
+      names.add(limits.owner);
+      const own = this.#owners.get(limits.owner) ?? { limits, used: new Map<string, Used>() };
+      own.limits = limits;
+      this.#owners.set(limits.owner, own);
+      for (const limit of limits.buckets) {
+        if (limit.kind === 'concurrency') continue;
+        const window = this.#windowOf(limit);
+        const known = own.used.get(limit.name);
+        const isSame = known?.window === window;
+        // What is given back of a window that is over is over, too.
+        if (sign < 0 && !isSame) continue;
+        const before = isSame ? known.units : 0;
+        own.used.set(limit.name, { units: before + sign * unitsAsked(limit, tokens), window });
+      }
+    }
+  }
+
+  #windowOf(limit: BucketLimit): number {
+    return limit.kind === 'calendar' ? windowAt(limit.timeZone, limit.period, this.#nowMs()) : 0;
+  }
+}
