@@ -6,9 +6,12 @@ export interface BucketView {
   readonly limit: BucketLimit;
   /** Burst, slots or the calendar amount: the most that can be available. */
   readonly size: number;
-  /** Whole units free now; below 0 after an answer that used more than was reserved. */
+  /**
+   * Whole units free now, less those of requests that have yet to begin; below 0 while requests wait, and after an answer that used
+   * more than was reserved.
+   */
   readonly available: number;
-  /** Until the bucket is full again if nothing more is taken; for slots 0. */
+  /** Until the bucket is full again if nothing more is taken; for slots 0. Requests that have yet to begin count as begun. */
   readonly untilFullMs: number;
 }
 
@@ -25,17 +28,23 @@ export interface Refusal {
 
 export interface Admitted {
   readonly admitted: true;
+  /** Decided without the store that all instances share. */
+  readonly degraded?: true;
   readonly reservation: Reservation;
+  /** When the request may begin, in milliseconds from the decision; 0: at once. Never above the admission's `maxWaitMs`. */
+  readonly startsInMs: number;
   readonly buckets: readonly BucketView[];
 }
 
 export interface Denied {
   readonly admitted: false;
+  /** Decided without the store that all instances share. */
+  readonly degraded?: true;
   /** The refusal with the longest wait. */
   readonly refusal: Refusal;
   /**
-   * Milliseconds until the same request would be admitted if nobody else takes anything: refused one millisecond
-   * before, admitted then. `never` when the request asks for more than the bucket can ever hold. For slots, and where
+   * Milliseconds until the same request would be admitted without a wait if nobody else takes anything: refused one millisecond
+   * before, admitted then. Those that wait already come first. `never` when the request asks for more than the bucket can ever hold. For slots, and where
    * live holds bar the way, the time is an expectation: it depends on when other requests end.
    */
   readonly retryAfterMs: number | 'never';

@@ -105,6 +105,7 @@ async function askLimiter(
   try {
     return await limiter.admit({ requestId: exchange.id, owners, demand });
   } catch (cause) {
+    if (cause instanceof GatewayError) throw cause;
     throw new GatewayError('limiter_unavailable', { cause });
   }
 }

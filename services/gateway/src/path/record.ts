@@ -17,6 +17,7 @@ export function record(exchange: Exchange, log: Log, nowMs: number): void {
     status: exchange.res.statusCode,
     upstreamStatus: exchange.upstreamStatus,
     upstreamRequestId: exchange.upstreamRequestId,
+    degraded: decision?.degraded,
     decision: refusal ? 'denied' : decision ? 'admitted' : 'none',
     limit: refusal?.limit,
     limitSize: denial?.refusal.size,
