@@ -1,4 +1,4 @@
-import type { OwnerLimits } from '@nexus/domain';
+import type { OnRedisFailure, OwnerLimits } from '@nexus/domain';
 import type { LimitSet } from './owner-limits.ts';
 
 /** A listed API key. Its secrets are private fields: nothing that prints, inspects or serialises it shows them. */
@@ -91,9 +91,6 @@ export class SharedRedis {
     return this.#reach;
   }
 }
-
-/** How a limit is kept while Redis is away. */
-export type OnRedisFailure = 'local' | 'closed' | 'open';
 
 export interface ModelLimits {
   /** As the configuration names it, e.g. `gpt-4o*`. */

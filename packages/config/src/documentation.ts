@@ -40,7 +40,7 @@ const LIMITS = `
 traffic of the models that match; \`keys[].limits\` for one key. All that concern a request hold. A key's own limit replaces the default of the same name, and
 \`unlimited\` lifts it; the other defaults stay.
 
-A limit is a whole number or \`{ limit, burst }\`. One that is absent does not limit; \`0\` refuses everything. There are no
+A limit is a whole number or \`{ limit, burst, on_redis_failure }\`. One that is absent does not limit; \`0\` refuses everything. There are no
 fractions: for one request in two seconds write \`requests_per_minute: 30\`.
 
 - **Per second, minute, hour**: a bucket that refills all the time. In any window of \`t\`, at most \`burst + rate · t\` pass.

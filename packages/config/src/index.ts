@@ -2,7 +2,6 @@ export {
   type Config,
   KeyEntry,
   type ModelLimits,
-  type OnRedisFailure,
   type RedisReach,
   SharedRedis,
   TlsFiles,

@@ -21,7 +21,7 @@ export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map([
   ['file', new Set(['unknown_model', 'tiers', 'teams', 'upstreams', 'prices', 'alerts', 'ledger'])],
   ['admin', new Set(['tokens'])],
   ['key', new Set(['team', 'tier', 'key_hash'])],
-  ['limit', new Set(['shadow', 'alert_at', 'on_redis_failure'])],
+  ['limit', new Set(['shadow', 'alert_at'])],
   ['limits', new Set(['second', 'minute', 'hour', 'day', 'month'].map((period) => `usd_per_${period}`))],
 ]);
 

@@ -1,4 +1,4 @@
-import type { Counted, Limit } from '@nexus/domain';
+import type { Counted, Limit, OnRedisFailure } from '@nexus/domain';
 import { isShowable, nearestName } from './did-you-mean.ts';
 import { notSupported } from './later.ts';
 import { BROKEN, type Finding } from './problems.ts';
@@ -23,7 +23,7 @@ interface CalendarKind {
   readonly counts: Counted;
   readonly period: (typeof CALENDAR_PERIODS)[number];
 }
-type LimitKind = RateKind | CalendarKind | { readonly kind: 'concurrency' | 'size' };
+export type LimitKind = RateKind | CalendarKind | { readonly kind: 'concurrency' | 'size' };
 
 const RATE_PERIOD_NAMES = ['second', 'minute', 'hour'] as const;
 
@@ -68,14 +68,23 @@ export function readLimit(
   if (value === 'unlimited') return { ok: true, limit: 'unlimited' };
   let amountValue = value;
   let burstValue = options.sharedBurst;
+  let onRedisFailure: OnRedisFailure | undefined;
   const findings: LimitFinding[] = [];
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     const fields = new Map<string, unknown>(Object.entries(value));
     for (const field of fields.keys()) {
-      if (field !== 'limit' && field !== 'burst') findings.push(unknownField(field));
+      if (!LIMIT_FIELDS.includes(field)) findings.push(unknownField(field));
     }
     amountValue = fields.get('limit');
     burstValue = fields.get('burst') ?? burstValue;
+    if (fields.has('on_redis_failure')) {
+      const read = onRedisFailureOf(fields.get('on_redis_failure'));
+      if (kind.kind === 'size') {
+        const wrong = 'stands at a limit that needs no Redis';
+        findings.push({ at: 'on_redis_failure', wrong, remedy: 'remove it' });
+      } else if (read.ok) onRedisFailure = read.word;
+      else findings.push({ at: 'on_redis_failure', wrong: read.wrong, remedy: read.remedy });
+    }
     if (fields.has('burst') && kind.kind !== 'rate') {
       findings.push({
         at: 'burst',
@@ -95,10 +104,11 @@ export function readLimit(
   if (amount >= GRAINS_BOUND || (burstValue === undefined && amount > most)) {
     return fail(...findings, { wrong: 'is too large', remedy: `write at most ${most}` });
   }
+  const own = onRedisFailure === undefined ? {} : { onRedisFailure };
   if (kind.kind !== 'rate') {
     return findings.length > 0
       ? fail(...findings)
-      : { ok: true, limit: plainLimit(name, kind, amount, options.timeZone) };
+      : { ok: true, limit: { ...plainLimit(name, kind, amount, options.timeZone), ...own } };
   }
   const burst = burstValue === undefined ? amount : parseWhole(burstValue);
   const burstProblem = burstFinding(amount, burst, most);
@@ -107,7 +117,7 @@ export function readLimit(
   const { counts } = kind;
   return {
     ok: true,
-    limit: { kind: 'rate', name, counts, periodMs: RATE_PERIODS[kind.period], amount, burst },
+    limit: { kind: 'rate', name, counts, periodMs: RATE_PERIODS[kind.period], amount, burst, ...own },
   };
 }
 
@@ -144,13 +154,23 @@ function burstFinding(amount: number, burst: number | undefined, most: number): 
   return burst > most ? { wrong: 'is too large', remedy: `write at most ${most}` } : undefined;
 }
 
+/** What `{ limit, … }` may hold. */
+const LIMIT_FIELDS: readonly string[] = ['limit', 'burst', 'on_redis_failure'];
+
+type ReadWord = { readonly ok: true; readonly word: OnRedisFailure } | ({ readonly ok: false } & Finding);
+
+function onRedisFailureOf(value: unknown): ReadWord {
+  if (value === 'local' || value === 'closed' || value === 'open') return { ok: true, word: value };
+  return { ok: false, wrong: 'is none of its choices', remedy: 'write local or closed or open' };
+}
+
 function unknownField(field: string): LimitFinding {
   const later = notSupported('limit', field);
   if (later !== undefined)
     return { at: field, wrong: 'is not supported by this version of Nexus', remedy: later.remedy };
-  const meant = nearestName(field, ['limit', 'burst']);
+  const meant = nearestName(field, LIMIT_FIELDS);
   if (meant !== undefined) return { at: field, wrong: 'is unknown', remedy: `did you mean \`${meant}\`?` };
-  const remedy = 'a limit has `limit` and `burst`';
+  const remedy = 'a limit has `limit`, `burst` and `on_redis_failure`';
   // A name that is not made like a setting's may be a secret; it is not repeated.
   if (!isShowable(field)) return { wrong: 'holds an unknown name', remedy };
   return { at: field, wrong: 'is unknown', remedy };

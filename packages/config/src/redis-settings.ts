@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { type Config, type OnRedisFailure, type RedisReach, SharedRedis } from './config.ts';
+import type { OnRedisFailure } from '@nexus/domain';
+import { type Config, type RedisReach, SharedRedis } from './config.ts';
 import { readBounded, readFailure } from './config-file.ts';
 import { FORMATS, redisUrlFinding } from './formats.ts';
 import type { Place } from './problems.ts';

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDate } from './expiry.ts';
 import { FORMATS, type JsonSchema, parseAddress } from './formats.ts';
-import { LIMIT_KINDS, readLimit } from './limit-settings.ts';
+import { LIMIT_KINDS, type LimitKind, readLimit } from './limit-settings.ts';
 import { BROKEN, type Finding } from './problems.ts';
 
 /** A leaf that says itself what is wrong with it. */
@@ -25,7 +25,7 @@ const WHOLE: JsonSchema = {
   ],
 };
 
-const limitShape = (name: string, hasBurst: boolean, canLift: boolean) =>
+const limitShape = (name: string, kind: LimitKind['kind'], canLift: boolean) =>
   z
     .unknown()
     .superRefine((value, context) => {
@@ -46,7 +46,11 @@ const limitShape = (name: string, hasBurst: boolean, canLift: boolean) =>
         WHOLE,
         {
           type: 'object',
-          properties: hasBurst ? { limit: WHOLE, burst: WHOLE } : { limit: WHOLE },
+          properties: {
+            limit: WHOLE,
+            ...(kind === 'rate' ? { burst: WHOLE } : {}),
+            ...(kind === 'size' ? {} : { on_redis_failure: FORMATS['nexus-on-redis-failure'].json }),
+          },
           required: ['limit'],
           additionalProperties: false,
         },
@@ -58,7 +62,7 @@ const limitShape = (name: string, hasBurst: boolean, canLift: boolean) =>
 function limitsShape(canLift: boolean) {
   const limits = [...LIMIT_KINDS].map(([name, { kind }]) => [
     name,
-    limitShape(name, kind === 'rate', canLift).optional(),
+    limitShape(name, kind, canLift).optional(),
   ]);
   const burst = leaf(() => undefined, { ...WHOLE, description: 'The burst of requests_per_second.' });
   return z.strictObject({ ...Object.fromEntries(limits), burst: burst.optional() });

@@ -118,10 +118,6 @@ describe('what this version cannot keep', () => {
     ['gateway: { limits: { usd_per_day: 1 } }', 'gateway.limits.usd_per_day'],
     ['limits: { requests_per_day: { limit: 1, shadow: true } }', 'limits.requests_per_day.shadow'],
     ['limits: { requests_per_day: { limit: 1, alert_at: [50%] } }', 'limits.requests_per_day.alert_at'],
-    [
-      'limits: { requests_per_day: { limit: 1, on_redis_failure: open } }',
-      'limits.requests_per_day.on_redis_failure',
-    ],
   ])('%s is refused by name', (text, name) => {
     expect(problemLines(folder, text)).toEqual([
       `1: \`${name}\` is not supported by this version of Nexus; remove it`,

@@ -66,7 +66,22 @@ describe('the shared Redis', () => {
     expect(load(text, { env }).onRedisFailure).toEqual({ rates: 'closed', budgets: 'closed' });
   });
 
+  it('may be lost by a single limit in a way of its own', () => {
+    const { keyLimits } = load(
+      'limits: { requests_per_second: 1, model_tokens_per_day: { limit: 5, on_redis_failure: closed } }',
+    );
+    expect(keyLimits.buckets.map(({ onRedisFailure }) => onRedisFailure)).toEqual([undefined, 'closed']);
+  });
+
   it.each([
+    [
+      'limits: { requests_per_day: { limit: 1, on_redis_failure: no } }',
+      'on_redis_failure` is none of its choices',
+    ],
+    [
+      'limits: { max_output_tokens: { limit: 1, on_redis_failure: open } }',
+      'stands at a limit that needs no Redis',
+    ],
     ['redis_url: http://r', '`redis_url` is not the URL of a Redis; write such as redis://redis:6379'],
     ['redis_url: redis://r:6379/x', '`redis_url` is not the URL of a Redis'],
     ['redis_url: 6379', '`redis_url` is not the URL of a Redis'],

@@ -18,7 +18,7 @@ export async function makeLimiter({ redis, onRedisFailure }: Config, log: Log): 
     connections,
     leaseMs: LEASE_MS,
     keyPrefix: redis.keyPrefix,
-    onRedisFailure: onRedisFailure.rates,
+    onRedisFailure,
     onState: (change) => tell(change, log),
   });
   await connections.untilReady(CONNECT_WITHIN_MS);

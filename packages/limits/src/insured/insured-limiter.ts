@@ -96,7 +96,7 @@ export class InsuredLimiter implements Limiter {
   }
 
   async admit(admission: Admission): Promise<Decision> {
-    if (this.#isAway) return this.#standInNow().admit(admission, this.#lastCause);
+    if (this.#isAway) return this.#admitAlone(admission, this.#lastCause);
     try {
       const decision = await this.#redis.admit(admission);
       this.#failures = 0;
@@ -106,8 +106,13 @@ export class InsuredLimiter implements Limiter {
     } catch (error) {
       if (!(error instanceof RedisAwayError)) throw error;
       this.#fail(error.cause);
-      return this.#standInNow().admit(admission, error);
+      return this.#admitAlone(admission, error);
     }
+  }
+
+  async #admitAlone(admission: Admission, cause: unknown): Promise<Decision> {
+    const decision = await this.#standInNow().admit(admission, cause);
+    return { ...decision, degraded: true };
   }
 
   async settle(reservation: Reservation, used: Settlement): Promise<void> {
