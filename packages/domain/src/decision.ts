@@ -44,8 +44,8 @@ export interface Denied {
   readonly refusal: Refusal;
   /**
    * Milliseconds until the same request would be admitted without a wait if nobody else takes anything: refused one millisecond
-   * before, admitted then. Those that wait already come first. `never` when the request asks for more than the bucket can ever hold. For slots, and where
-   * live holds bar the way, the time is an expectation: it depends on when other requests end.
+   * before, admitted then. Those that wait already come first. `never` when the request asks for more than the bucket can ever
+   * hold. For slots, and where live holds bar the way, the time is an expectation: it depends on when other requests end.
    */
   readonly retryAfterMs: number | 'never';
   readonly buckets: readonly BucketView[];

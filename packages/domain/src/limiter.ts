@@ -8,6 +8,11 @@ export interface Admission {
   /** All owners it is charged to: all or none. */
   readonly owners: readonly OwnerLimits[];
   readonly demand: Demand;
+  /**
+   * How long the request may wait for its rate buckets to refill instead of being denied (ms); default 0. Slots, calendar windows
+   * and the room that holds leave must be there now.
+   */
+  readonly maxWaitMs?: number;
 }
 
 /** What a request really used, in the units of its demand. */
@@ -31,9 +36,10 @@ export interface LimiterState {
  * The contract of every limiter, in memory or in Redis.
  *
  * - `admit` decides over all buckets of all owners at once: everything is taken or nothing is, and a refusal leaves every
- *   bucket as it was.
+ *   bucket as it was. A request that may wait is sold the refill to come: it is admitted now, to begin at a later instant that is
+ *   its own from then on (`Admitted.startsInMs`). In every window of time, what begins in it keeps within the limits.
  * - `settle` swaps what was held for what was used; more than was held becomes debt that refills. Slots come free.
- * - `cancel` gives everything back as if it had never been taken, and never more than that.
+ * - `cancel` gives everything back as if it had never been taken, and never more than that; also before the request has begun.
  * - `renew` keeps the holds of requests still under way; a hold that nobody renews ends by itself.
  * - `peek` reads without taking.
  *

@@ -79,7 +79,43 @@ export function hasRoom(
   nowMs: number,
 ): boolean {
   if (units === 0) return true;
-  return units <= sizeOf(limit) && units * grainsPerUnit(limit) <= freeGrains(state, limit, nowMs);
+  if (units > sizeOf(limit)) return false;
+  if (limit.kind === 'rate' && hasStarts(state))
+    return rate.firstRoomMs(state, limit, units, nowMs, nowMs) === nowMs;
+  return units * grainsPerUnit(limit) <= freeGrains(state, limit, nowMs);
+}
+
+/** Whether requests are to begin later in this bucket. */
+export function hasStarts(state: BucketState | undefined): state is rate.RateState {
+  return state?.kind === 'rate' && state.starts !== undefined;
+}
+
+/**
+ * The first instant from `fromMs` on at which the bucket is sure to have room, whatever ends or doesn't; undefined: none is. The
+ * units are no more than its size.
+ */
+export function firstRoomMs(
+  state: BucketState | undefined,
+  limit: BucketLimit,
+  units: number,
+  nowMs: number,
+  fromMs: number,
+): number | undefined {
+  if (limit.kind === 'rate' && units > 0)
+    return rate.firstRoomMs(state?.kind === 'rate' ? state : undefined, limit, units, nowMs, fromMs);
+  return hasRoom(state, limit, units, nowMs) ? fromMs : undefined;
+}
+
+/** The first instant from `atMs` on that the bucket can remember as a request's start; undefined: it can remember no more. */
+export function rememberedMs(
+  state: BucketState | undefined,
+  limit: BucketLimit,
+  units: number,
+  nowMs: number,
+  atMs: number,
+): number | undefined {
+  if (limit.kind !== 'rate' || state?.kind !== 'rate' || units === 0 || atMs <= nowMs) return atMs;
+  return rate.rememberedMs(state, limit, units, nowMs, atMs);
 }
 
 /** How long a request that has no room must wait for it. `nowMs` is not before the bucket's last touch. */
@@ -90,6 +126,8 @@ export function waitMs(
   nowMs: number,
 ): number | 'never' {
   if (units > sizeOf(limit)) return 'never';
+  if (limit.kind === 'rate' && hasStarts(state))
+    return (rate.firstRoomMs(state, limit, units, nowMs, nowMs) ?? nowMs) - nowMs;
   if (limit.kind === 'rate')
     return rate.rateWaitMs(freeGrains(state, limit, nowMs), units * limit.periodMs, limit);
   if (limit.kind === 'calendar')
@@ -113,17 +151,18 @@ export function advance(state: BucketState, nowMs: number): void {
 }
 
 /**
- * Takes units for which there is room: charges requests, and gives back the charge; holds tokens and slots in the slice that ends
- * at `endMs`.
+ * Takes units for which there is room at `startMs`: charges requests, and gives back the charge; holds tokens and slots from now on, in
+ * the slice that ends at `endMs`. A calendar counts a request in the window in which it is admitted.
  */
 export function take(
   state: BucketState,
   limit: BucketLimit,
   units: number,
   endMs: number,
+  startMs: number,
 ): Charge | undefined {
   if (isChargedAtOnce(limit)) {
-    if (state.kind === 'rate') return rate.chargeRate(state, units);
+    if (state.kind === 'rate') return rate.chargeRate(state, units, startMs);
     if (state.kind === 'calendar') return calendar.useCalendar(state, units);
   }
   hold(state.held, endMs, units);
@@ -178,7 +217,7 @@ export function renew(
 /** Whether the bucket is as one that was never touched, and can be forgotten. Changes nothing. */
 export function isIdle(state: BucketState, nowMs: number): boolean {
   if (heldUnits(state.held, nowMs) > 0) return false;
-  if (state.kind === 'rate') return rate.levelAt(state, state, nowMs) >= state.burst * state.periodMs;
+  if (state.kind === 'rate') return rate.isFull(state, nowMs);
   return state.kind !== 'calendar' || calendar.isUnused(state, nowMs);
 }
 

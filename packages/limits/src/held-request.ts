@@ -5,15 +5,24 @@ import type { HeldPart } from './held-part.ts';
 export class HeldRequest implements Reservation {
   readonly requestId: string;
   readonly demand: Demand;
+  /** When it begins. */
+  readonly startMs: number;
   readonly #keeper: object;
   readonly #parts: readonly HeldPart[];
   /** When its leases run out unless they are renewed. */
   #endMs: number;
   #hasEnded = false;
 
-  constructor(keeper: object, requestId: string, demand: Demand, parts: readonly HeldPart[], endMs: number) {
+  constructor(
+    keeper: object,
+    { requestId, demand }: Reservation,
+    startMs: number,
+    parts: readonly HeldPart[],
+    endMs: number,
+  ) {
     this.requestId = requestId;
     this.demand = demand;
+    this.startMs = startMs;
     this.#keeper = keeper;
     this.#parts = parts;
     this.#endMs = endMs;

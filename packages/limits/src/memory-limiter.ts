@@ -10,8 +10,9 @@ import type {
   Settlement,
 } from '@nexus/domain';
 import * as bucket from './bucket.ts';
-import { denialOf } from './denial.ts';
+import { checkDemand } from './demand.ts';
 import { EndedRequests } from './ended-requests.ts';
+import { startOf } from './first-start.ts';
 import { cancelPart, type HeldPart, renewPart } from './held-part.ts';
 import { HeldRequest } from './held-request.ts';
 import { dropPast, heldUnits, hold, noSlices, release, sliceEndMs } from './lease-slices.ts';
@@ -61,12 +62,13 @@ export class MemoryLimiter implements Limiter {
     this.#leaseMs = leaseMs;
     this.#sliceMs = sliceMs;
     this.#ended = new EndedRequests(leaseMs);
-    const { records, requests, ended } = {
+    this.#sweeper = new Sweeper({
       records: this.#records,
       requests: this.#requests,
       ended: this.#ended,
-    };
-    this.#sweeper = new Sweeper({ records, requests, ended, keepMs: leaseMs, nowMs: () => this.#nowMs() });
+      keepMs: leaseMs,
+      nowMs: () => this.#nowMs(),
+    });
   }
 
   admit(admission: Admission): Promise<Decision> {
@@ -119,30 +121,36 @@ export class MemoryLimiter implements Limiter {
     return structuredClone([...this.#records.values()]);
   }
 
-  #decide({ requestId, owners, demand }: Admission): Decision {
+  #decide(admission: Admission): Decision {
+    const { requestId, owners, demand } = admission;
     if (this.#isClosed) throw closedError();
     checkDemand(demand);
     const clockMs = this.#nowMs();
     const known = this.#requests.get(requestId);
-    if (known) return { admitted: true, reservation: known, buckets: this.#views(owners, clockMs) };
+    if (known) {
+      const startsInMs = Math.max(0, known.startMs - clockMs);
+      return { admitted: true, reservation: known, startsInMs, buckets: this.#views(owners, clockMs) };
+    }
     if (this.#ended.has(requestId)) throw new RequestEndedError();
-    const denial = denialOf(owners, demand, this.#records, clockMs);
-    if (denial) return { admitted: false, ...denial, buckets: this.#views(owners, clockMs) };
+    const startMs = startOf(admission, this.#records, clockMs);
+    if (typeof startMs !== 'number')
+      return { admitted: false, ...startMs, buckets: this.#views(owners, clockMs) };
 
     const parts: HeldPart[] = [];
     const charges: bucket.Charge[] = [];
     const views: BucketView[] = [];
     for (let index = 0; index < owners.length; index += 1) {
       const owner = owners[index];
-      if (owner && isFirst(owners, index)) parts.push(this.#take(owner, demand, clockMs, charges, views));
+      if (owner && isFirst(owners, index))
+        parts.push(this.#take(owner, demand, clockMs, startMs, charges, views));
     }
     const endMs = sliceEndMs(clockMs, this.#leaseMs, this.#sliceMs);
-    const reservation = new HeldRequest(this, requestId, demand, parts, endMs);
+    const reservation = new HeldRequest(this, admission, startMs, parts, endMs);
     this.#requests.set(requestId, reservation);
     dropPast(this.#live, clockMs);
     hold(this.#live, endMs, 1);
     this.#sweeper.step(clockMs);
-    return { admitted: true, reservation, buckets: views };
+    return { admitted: true, reservation, startsInMs: startMs - clockMs, buckets: views };
   }
 
   /** Takes from one owner's buckets what they were found to have room for. */
@@ -150,6 +158,7 @@ export class MemoryLimiter implements Limiter {
     limits: OwnerLimits,
     demand: Demand,
     clockMs: number,
+    startMs: number,
     charges: bucket.Charge[],
     views: BucketView[],
   ): HeldPart {
@@ -168,7 +177,7 @@ export class MemoryLimiter implements Limiter {
         state ??= ownState(record, limit, place, nowMs);
         bucket.adopt(state, limit, nowMs);
         record.touchedMs = nowMs;
-        const charge = bucket.take(state, limit, units, endMs);
+        const charge = bucket.take(state, limit, units, endMs, startMs);
         if (charge) charges.push(charge);
       }
       views.push(bucket.viewOf(owner, limit, state, nowMs));
@@ -264,16 +273,6 @@ function isFirst(owners: readonly OwnerLimits[], index: number): boolean {
   for (let before = 0; before < index; before += 1)
     if (owners[before]?.owner === owners[index]?.owner) return false;
   return true;
-}
-
-/** @throws RangeError if a demand isn't made of integers ≥ 0: taking less than nothing would fill buckets */
-function checkDemand({ requests, inputTokens, outputTokens }: Demand): void {
-  if (isCount(requests) && isCount(inputTokens) && isCount(outputTokens)) return;
-  throw new RangeError('A demand is made of integers that are 0 or more');
-}
-
-function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
 }
 
 /** Tokens as somebody else reported them: NaN and less than 0 are none, a fraction is rounded up. */
