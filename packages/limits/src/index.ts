@@ -1,9 +1,6 @@
 export type { OnRedisFailure } from '@nexus/domain';
-export {
-  type InsuranceChange,
-  InsuredLimiter,
-  type InsuredLimiterOptions,
-} from './insured/insured-limiter.ts';
+export { InsuredLimiter } from './insured/insured-limiter.ts';
+export type { InsuranceChange, InsuredLimiterOptions } from './insured/insured-limiter-options.ts';
 export type { OnRedisFailureByClass } from './insured/on-redis-failure.ts';
 export { LearnedOutput } from './learned-output.ts';
 export { limitProblem, sizeOf } from './limit-problem.ts';

@@ -1,10 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type {
   Admission,
   BucketView,
   Decision,
   Limiter,
   LimiterState,
-  OnRedisFailure,
   OwnerLimits,
   Reservation,
   Settlement,
@@ -13,40 +13,16 @@ import type { Connections } from '../redis/connections.ts';
 import { type Beat, Instances } from '../redis/instances.ts';
 import { RedisAwayError } from '../redis/redis-away-error.ts';
 import { RedisLimiter } from '../redis/redis-limiter.ts';
-import type { RedisLimiterOptions } from '../redis/redis-limiter-options.ts';
+import type { InsuranceChange, InsuredLimiterOptions } from './insured-limiter-options.ts';
 import { LastSeen } from './last-seen.ts';
 import { byClass, type OnRedisFailureByClass } from './on-redis-failure.ts';
 import { StandIn } from './stand-in.ts';
-
-/** A change of the limiter's state, once each. */
-export interface InsuranceChange {
-  readonly status: LimiterState['status'];
-  /** How rates and slots are decided from now on, but for limits with a word of their own. */
-  readonly decides: 'redis' | OnRedisFailure;
-  /** How windows of the calendar are. */
-  readonly decidesBudgets: 'redis' | OnRedisFailure;
-  /** Instances that share the limits, as last seen. */
-  readonly instances: number;
-  /** Redis has lost what it knew: rates are full again. */
-  readonly wasEmptied: boolean;
-  /** Why Redis can't decide. */
-  readonly cause?: unknown;
-  /** How long it couldn't, when it is back. */
-  readonly awayMs?: number;
-}
-
-export interface InsuredLimiterOptions extends RedisLimiterOptions {
-  /** One word for all limits, or one for each class of them; a limit's own word comes first. Default `local`. */
-  readonly onRedisFailure?: OnRedisFailure | OnRedisFailureByClass;
-  readonly onState?: (change: InsuranceChange) => void;
-}
+import { Owed } from './used-away.ts';
 
 /** Calls that fail one after the other until Redis counts as away. */
 const FAILURES = 3;
 const PROBE_MS = 250;
 const BEAT_MS = 2_000;
-/** A connection on which so many probes got no answer is made anew: the other side may be gone without a word. */
-const PROBES_A_CONNECTION = 8;
 const RECOVERY_MS = 2_000;
 const BY_REDIS = { decides: 'redis', decidesBudgets: 'redis' } as const;
 
@@ -78,7 +54,6 @@ export class InsuredLimiter implements Limiter {
   #failures = 0;
   #lastCause: unknown;
   #awaySinceMs = 0;
-  #probes = 0;
   #beat: Beat = { count: 1, place: 0, epoch: '' };
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -159,6 +134,11 @@ export class InsuredLimiter implements Limiter {
     };
   }
 
+  /** How many instances share the limits, as last seen; `isKnown`: whether Redis has told yet. */
+  instances(): { readonly count: number; readonly isKnown: boolean } {
+    return { count: this.#beat.count, isKnown: this.#beat.epoch !== '' };
+  }
+
   /** Ends that Redis doesn't know of yet, and those that were given up. */
   endings(): { readonly queued: number; readonly lost: number } {
     return this.#redis.endings();
@@ -175,9 +155,8 @@ export class InsuredLimiter implements Limiter {
   }
 
   readonly #onReady = () => {
-    if (this.#isClosed || (!this.#isAway && this.#beat.epoch !== '')) return;
-    clearTimeout(this.#timer);
-    void this.#probe();
+    // Even where nothing failed: it may be another Redis, or one that has forgotten.
+    if (!this.#isClosed) void this.#probe();
   };
 
   #standInNow(): StandIn {
@@ -213,7 +192,6 @@ export class InsuredLimiter implements Limiter {
     if (this.#failures < FAILURES) return;
     this.#isAway = true;
     this.#awaySinceMs = performance.now();
-    this.#probes = 0;
     this.#standInNow();
     this.#say({ status: 'degraded', ...this.#decides(), wasEmptied: false, cause });
     this.#schedule(PROBE_MS);
@@ -243,25 +221,32 @@ export class InsuredLimiter implements Limiter {
       const wasEmptied = this.#beat.epoch !== '' && beat.epoch !== this.#beat.epoch;
       this.#beat = beat;
       if (!this.#isAway) this.#failures = 0;
-      if (wasEmptied) await this.#redis.assert(this.#redis.open());
+      const hasLost = this.#redis.windows.takeLoss() || wasEmptied;
       if (this.#isAway) await this.#recover(wasEmptied);
-      else if (wasEmptied) this.#say({ status: 'ok', ...BY_REDIS, wasEmptied });
-      else if (this.#standIn) await this.#relieve(this.#standIn);
+      else await this.#keepUp(hasLost, wasEmptied);
       this.#schedule(this.#isAway ? PROBE_MS : BEAT_MS);
     } catch (error) {
       if (this.#isClosed) return;
-      this.#fail(error);
-      this.#probes += 1;
-      if (this.#isAway && this.#probes % PROBES_A_CONNECTION === 0) this.#reconnect();
+      this.#fail(error instanceof RedisAwayError ? error.cause : error);
       this.#schedule(PROBE_MS);
     } finally {
       this.#isProbing = false;
     }
   }
 
-  #reconnect(): void {
-    const { admitting, ending } = this.#connections;
-    for (const client of [admitting, ending]) if (client.status === 'ready') client.disconnect(true);
+  async #keepUp(hasLost: boolean, wasEmptied: boolean): Promise<void> {
+    if (hasLost) await this.#remind();
+    else await this.#redis.windows.lookAgain();
+    if (wasEmptied) this.#say({ status: 'ok', ...BY_REDIS, wasEmptied });
+    // It decided single requests, though Redis never counted as away.
+    if (this.#standIn && !this.#isAway) await this.#relieve(this.#standIn);
+  }
+
+  /** Tells Redis what it may have lost: what requests hold, and what was used of the calendar's windows. */
+  async #remind(): Promise<void> {
+    await this.#redis.assert(this.#redis.open());
+    // With very many owners the rest follows while requests are decided already: an answer that shows a loss tells of it.
+    await Promise.race([this.#redis.windows.restoreAll(), wait(RECOVERY_MS, undefined, { ref: false })]);
   }
 
   /** Tells Redis what it has missed; only then does it decide again. */
@@ -270,7 +255,7 @@ export class InsuredLimiter implements Limiter {
     // The beat went over the other connection.
     await this.#redis.peek([]);
     const standIn = this.#standInNow();
-    await this.#redis.assert(this.#redis.open());
+    await this.#remind();
     await this.#tell(standIn);
     await this.#redis.flush(RECOVERY_MS);
     if (this.#redis.endings().queued > 0 || this.#isClosed) return;
@@ -297,10 +282,12 @@ export class InsuredLimiter implements Limiter {
   }
 
   async #tell(standIn: StandIn): Promise<void> {
+    const owed = new Owed(await standIn.takeUsed());
     for (const { reservation, admission } of standIn.open) {
-      this.#handedOver.set(reservation, this.#redis.impose(admission));
+      const imposed = this.#redis.impose(admission, (...charge) => owed.takeOff(...charge));
+      this.#handedOver.set(reservation, imposed);
       standIn.handOver(reservation);
     }
-    for (const { limits, units } of await standIn.takeUsed()) void this.#redis.charge(limits, units);
+    for (const { limits, units } of owed.rest()) void this.#redis.charge(limits, units);
   }
 }

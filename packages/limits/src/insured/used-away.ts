@@ -71,3 +71,28 @@ export class UsedAway {
     return limit.kind === 'calendar' ? windowAt(limit.timeZone, limit.period, this.#nowMs()) : 0;
   }
 }
+
+/** What Redis is to be told, of which some goes with the requests that are still open. */
+export class Owed {
+  readonly #owners = new Map<string, { readonly limits: OwnerLimits; readonly units: number[] }>();
+
+  constructor(used: readonly OwnerUsed[]) {
+    for (const { limits, units } of used) this.#owners.set(limits.owner, { limits, units: [...units] });
+  }
+
+  /** Takes off what a request was charged; false: not as much is owed. */
+  takeOff(owner: string, limit: BucketLimit, units: number): boolean {
+    const own = this.#owners.get(owner);
+    const index = own?.limits.buckets.findIndex(
+      ({ kind, name }) => kind === limit.kind && name === limit.name,
+    );
+    const left = own && index !== undefined ? own.units[index] : undefined;
+    if (!own || index === undefined || left === undefined || left < units) return false;
+    own.units[index] = left - units;
+    return true;
+  }
+
+  rest(): readonly OwnerUsed[] {
+    return [...this.#owners.values()];
+  }
+}

@@ -1,4 +1,4 @@
-import type { Demand, Settlement } from '@nexus/domain';
+import type { BucketLimit, Demand, Settlement } from '@nexus/domain';
 import { unitsAsked } from '../bucket.ts';
 import { LARGEST } from '../limit-problem.ts';
 import {
@@ -11,6 +11,7 @@ import {
 } from './compiled-owner.ts';
 import type { Ending } from './ending-queue.ts';
 import { NumberMessage } from './message.ts';
+import type { RedisLimiterOptions } from './redis-limiter-options.ts';
 
 /** What one request asks of every bucket of its owners, in their order. */
 export interface Asking {
@@ -31,6 +32,22 @@ export function askingOf(owners: readonly CompiledOwner[], demand: Demand): Aski
   for (const { buckets } of owners)
     for (const { limit } of buckets) units.push(Math.min(unitsAsked(limit, demand), LARGEST));
   return { owners, units, requests: Math.min(requests, LARGEST) };
+}
+
+/** Whether a bucket's charge is made with the rest of a request. */
+export type ChargesWith = (owner: string, limit: BucketLimit, units: number) => boolean;
+
+/** What a request asks that was admitted elsewhere: all it holds, and the charges that `charges` wants. */
+export function imposedOf({ owners, units, requests }: Asking, charges: ChargesWith): Asking {
+  let index = 0;
+  const imposed = owners.flatMap(({ owner, buckets }) =>
+    buckets.map(({ kind, limit }) => {
+      const asked = units[index++] ?? 0;
+      const isCharged = kind === RATE_CHARGED || kind === CALENDAR_CHARGED;
+      return isCharged && !charges(owner, limit, asked) ? 0 : asked;
+    }),
+  );
+  return { owners, units: imposed, requests };
 }
 
 /** Units that a settlement charges to a bucket. Requests were charged before, slots never are. */
@@ -60,6 +77,19 @@ export interface LeaseTimes {
   readonly keepMs: number;
   /** How much longer every key lives than it must. */
   readonly slackMs: number;
+}
+
+const LEASE_MS = 60_000;
+const SLICE_MS = 15_000;
+const SLACK_MS = 1_000;
+const HAND_SLACK_MS = 600_000;
+
+/** @throws RangeError if a lease is longer than four slices */
+export function leaseTimes(options: RedisLimiterOptions): LeaseTimes {
+  const { leaseMs = LEASE_MS, sliceMs = SLICE_MS, handClock } = options;
+  if (leaseMs > 4 * sliceMs) throw new RangeError('A lease may be four slices long at most');
+  // With a clock that stands still, keys must outlive any pause between two steps of a test.
+  return { leaseMs, sliceMs, keepMs: leaseMs, slackMs: handClock ? HAND_SLACK_MS : SLACK_MS };
 }
 
 /** The scripts' arguments after the message: times to live of records that hold something, of markers, and of ended requests' markers. */

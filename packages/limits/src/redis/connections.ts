@@ -35,6 +35,8 @@ export interface Connections {
 
 const COMMAND_TIMEOUT_MS = 75;
 const CONNECT_TIMEOUT_MS = 1_000;
+/** A connection that answers nothing for so long is made anew: the other side may be gone without a word. */
+const SILENT_MS = 2_000;
 const READY_LOOK_MS = 5;
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 300;
@@ -51,6 +53,7 @@ export function redisOptions(settings: RedisSettings = {}) {
     maxRetriesPerRequest: 0,
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SILENT_MS,
     enableAutoPipelining: false,
     // RESP2: every Redis since 2.6 and every stand-in for it speaks it.
     protocol: 2 as const,

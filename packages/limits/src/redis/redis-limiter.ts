@@ -15,8 +15,16 @@ import { RequestEndedError } from '../request-ended-error.ts';
 import { AdmissionCalls } from './admission-calls.ts';
 import { ADMITTED, type Answer, DENIED, ENDED } from './answer.ts';
 import { denialOf, viewsOf } from './answer-decision.ts';
-import { type Asking, askingOf, type LeaseTimes, timesToLive } from './asking.ts';
-import { CALENDAR_CHARGED, OwnerCompiler, RATE_CHARGED, shortHash } from './compiled-owner.ts';
+import {
+  type Asking,
+  askingOf,
+  type ChargesWith,
+  imposedOf,
+  type LeaseTimes,
+  leaseTimes,
+  timesToLive,
+} from './asking.ts';
+import { type CompiledOwner, OwnerCompiler, shortHash } from './compiled-owner.ts';
 import type { Connections } from './connections.ts';
 import { ASSERT, CANCEL, EndingQueue, RENEW, SETTLE } from './ending-queue.ts';
 import { RedisAwayError } from './redis-away-error.ts';
@@ -24,12 +32,9 @@ import type { RedisLimiterOptions } from './redis-limiter-options.ts';
 import { RedisReservation } from './redis-reservation.ts';
 import { RedisTime } from './redis-time.ts';
 import { limiterScripts, runScript } from './scripts.ts';
+import { SeenWindows } from './seen-windows.ts';
 import { SureDenials } from './sure-denials.ts';
 
-const LEASE_MS = 60_000;
-const SLICE_MS = 15_000;
-const SLACK_MS = 1_000;
-const HAND_SLACK_MS = 600_000;
 const MAX_QUEUED = 100_000;
 const RETRY_MS = 250;
 /** How long closing waits for the last ends to reach Redis. */
@@ -54,6 +59,8 @@ export class RedisLimiter implements Limiter {
   readonly #calls: AdmissionCalls;
   readonly #endings: EndingQueue;
   readonly #denials: SureDenials | undefined;
+  /** What was seen used of calendar windows, for a Redis that loses it. */
+  readonly windows: SeenWindows;
   readonly #requests = new Map<string, RedisReservation>();
   /** Counts the live reservations, as a bucket does its holds. */
   readonly #live = noSlices();
@@ -64,13 +71,10 @@ export class RedisLimiter implements Limiter {
   /** @throws RangeError if a lease is longer than four slices */
   constructor(options: RedisLimiterOptions) {
     const { connections, keyPrefix = 'nexus', repeatDenials = true, handClock } = options;
-    const { leaseMs = LEASE_MS, sliceMs = SLICE_MS, maxQueued = MAX_QUEUED } = options;
-    if (leaseMs > 4 * sliceMs) throw new RangeError('A lease may be four slices long at most');
+    const { maxQueued = MAX_QUEUED } = options;
     this.#connections = connections;
     this.#prefix = `{${keyPrefix}}:`;
-    // With a clock that stands still, keys must outlive any pause between two steps of a test.
-    const slackMs = handClock ? HAND_SLACK_MS : SLACK_MS;
-    this.#times = { leaseMs, sliceMs, keepMs: leaseMs, slackMs };
+    this.#times = leaseTimes(options);
     this.#steadyMs = handClock ?? (() => performance.now());
     this.#time = new RedisTime(this.#steadyMs, handClock?.() ?? Date.now());
     this.#owners = new OwnerCompiler(this.#prefix);
@@ -97,6 +101,10 @@ export class RedisLimiter implements Limiter {
       retryMs: RETRY_MS,
       maxQueued,
     });
+    this.windows = new SeenWindows({
+      look: (asking) => this.#calls.ask(undefined, asking),
+      charge: (owner, units, name) => this.#charge(owner, units, name),
+    });
     admitting.on('ready', this.#onAdmittingReady);
     ending.on('ready', this.#onEndingReady);
   }
@@ -122,10 +130,17 @@ export class RedisLimiter implements Limiter {
       throw error;
     }
     if (answer.status === ENDED) throw new RequestEndedError();
+    this.windows.learn(asking, answer);
     if (answer.status === DENIED) return this.#deny(asking, answer, askedMs);
     const buckets = viewsOf(asking, answer);
-    if (answer.status !== ADMITTED && known) return { admitted: true, reservation: known, buckets };
-    return { admitted: true, reservation: this.#reserve(requestId, demand, asking, answer.nowMs), buckets };
+    if (answer.status !== ADMITTED && known)
+      return { admitted: true, reservation: known, startsInMs: 0, buckets };
+    return {
+      admitted: true,
+      reservation: this.#reserve(requestId, demand, asking, answer.nowMs),
+      startsInMs: 0,
+      buckets,
+    };
   }
 
   settle(reservation: Reservation, used: Settlement): Promise<void> {
@@ -161,16 +176,12 @@ export class RedisLimiter implements Limiter {
   }
 
   /**
-   * Holds what a request holds that was admitted while Redis was away, without asking whether there is room. What it was
-   * charged at once is for `charge`.
+   * Holds what a request holds that was admitted while Redis was away, without asking whether there is room. `charges` says of each
+   * bucket that is charged at once whether that is done with it, and comes back if the request is cancelled, or left to `charge`.
    */
-  impose({ requestId, owners, demand }: Admission): Reservation {
+  impose({ requestId, owners, demand }: Admission, charges: ChargesWith = () => false): Reservation {
     this.#checkOpen();
-    const asked = askingOf(this.#owners.compileAll(owners), demand);
-    const kinds = asked.owners.flatMap(({ buckets }) => buckets.map(({ kind }) => kind));
-    const isCharged = (kind: number | undefined) => kind === RATE_CHARGED || kind === CALENDAR_CHARGED;
-    const units = asked.units.map((count, index) => (isCharged(kinds[index]) ? 0 : count));
-    const asking = { ...asked, units };
+    const asking = imposedOf(askingOf(this.#owners.compileAll(owners), demand), charges);
     // An id of its own: the request's may belong to an admission whose answer was lost, and which is being cancelled.
     const held = this.#reserve(`alone-${requestId}`, demand, asking, this.#time.nowMs());
     void this.#prolong(ASSERT, held);
@@ -180,10 +191,7 @@ export class RedisLimiter implements Limiter {
   /** Charges one owner what it used while Redis was away: units, one for each of its buckets, admitted or not. */
   charge(limits: OwnerLimits, units: readonly number[]): Promise<void> {
     this.#checkOpen();
-    const owner = this.#owners.compile(limits);
-    const asking = { owners: [owner], units: units.map(() => 0), requests: 0 };
-    const markerKey = `${this.#prefix}r:.${randomUUID()}`;
-    return this.#endings.add({ what: SETTLE, markerKey, asking, usedUnits: units });
+    return this.#charge(this.#owners.compile(limits), units, randomUUID());
   }
 
   async peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]> {
@@ -193,7 +201,9 @@ export class RedisLimiter implements Limiter {
       inputTokens: 0,
       outputTokens: 0,
     });
-    return viewsOf(asking, await this.#calls.ask(undefined, asking));
+    const answer = await this.#calls.ask(undefined, asking);
+    this.windows.learn(asking, answer);
+    return viewsOf(asking, answer);
   }
 
   state(): LimiterState {
@@ -227,6 +237,7 @@ export class RedisLimiter implements Limiter {
     this.#isClosed = true;
     await this.#endings.flush(CLOSING_MS);
     this.#endings.close();
+    this.windows.close();
     this.#requests.clear();
     this.#connections.admitting.off('ready', this.#onAdmittingReady);
     this.#connections.ending.off('ready', this.#onEndingReady);
@@ -259,7 +270,21 @@ export class RedisLimiter implements Limiter {
     if (!RedisReservation.end(held)) return Promise.resolve();
     if (this.#requests.get(requestId) === held) this.#requests.delete(requestId);
     release(this.#live, RedisReservation.endMsOf(held), 1, this.#time.nowMs());
-    return this.#endings.add({ what, markerKey, asking: RedisReservation.askingOf(held), used });
+    const asking = RedisReservation.askingOf(held);
+    const done = this.#endings.add({ what, markerKey, asking, used });
+    return what === SETTLE ? done.then(() => this.windows.expectMore(asking)) : done;
+  }
+
+  /** Charges units under a name, once for each name. */
+  #charge(owner: CompiledOwner, units: readonly number[], name: string): Promise<void> {
+    if (this.#isClosed) return Promise.reject(closedError());
+    const asking = { owners: [owner], units: units.map(() => 0), requests: 0 };
+    return this.#endings.add({
+      what: SETTLE,
+      markerKey: `${this.#prefix}r:.${name}`,
+      asking,
+      usedUnits: units,
+    });
   }
 
   #prolong(what: number, held: RedisReservation): Promise<void> {

@@ -1,0 +1,206 @@
+import { LARGEST } from '../limit-problem.ts';
+import type { Answer } from './answer.ts';
+import type { Asking } from './asking.ts';
+import {
+  CALENDAR_CHARGED,
+  CALENDAR_HELD,
+  type CompiledBucket,
+  type CompiledOwner,
+  shortHash,
+} from './compiled-owner.ts';
+
+/** How windows are looked at and charged in Redis. */
+export interface WindowCalls {
+  /** @throws RedisAwayError */
+  readonly look: (asking: Asking) => Promise<Answer>;
+  /** Charges units, one for each bucket; twice under one name charges once. Resolves when it is done or must wait for Redis. */
+  readonly charge: (owner: CompiledOwner, units: readonly number[], name: string) => Promise<void>;
+}
+
+/** What was seen used of one owner's windows, in the order of its buckets; window 0: the bucket is no calendar's. */
+interface SeenOwner {
+  readonly owner: CompiledOwner;
+  readonly windows: number[];
+  /** At least so many units are used: what is held isn't counted, nor what was charged and may yet be cancelled. */
+  readonly used: number[];
+}
+
+const MAX_OWNERS = 100_000;
+/** Looked at together: admissions wait no longer than for one such call. */
+const TOGETHER = 32;
+/** Looks at one owner until what was seen must be there: each may find that another instance gave something back meanwhile. */
+const MAX_LOOKS = 8;
+
+/**
+ * Remembers what was last seen used of calendar windows, and gives it back to a Redis that has lost it: one that was emptied, that
+ * started from an old file, or a replica that took over and hadn't heard of everything. Within a window what is used never becomes
+ * less, so an answer that shows less than was seen before is proof of a loss.
+ *
+ * Each instance makes sure that at least what it saw is used, so the instance that saw most decides; what nobody saw is lost: settlements
+ * of the last moments, and windows of owners that no living instance has asked for. Those begin full. (Totals that are kept elsewhere
+ * can be given back in the same way: `learn` a sight of them before the first admission.)
+ */
+export class SeenWindows {
+  readonly #calls: WindowCalls;
+  readonly #owners = new Map<string, SeenOwner>();
+  /** Owners that settled tokens since they were seen last. */
+  readonly #settled = new Map<string, CompiledOwner>();
+  readonly #restoring = new Set<string>();
+  #hasLost = false;
+  #isClosed = false;
+
+  constructor(calls: WindowCalls) {
+    this.#calls = calls;
+  }
+
+  /** Takes over what an answer shows. Where it shows less than was seen, the rest is given back, without waiting for it. */
+  learn({ owners }: Asking, answer: Answer): void {
+    let first = 0;
+    for (const owner of owners) {
+      if (owner.buckets.some(isCalendar) && !this.#learnOne(owner, answer, first)) {
+        this.#hasLost = true;
+        void this.#restore([owner.key]).catch(() => {});
+      }
+      first += owner.buckets.length;
+    }
+  }
+
+  /** Whether Redis was found to have lost something since this was asked last. */
+  takeLoss(): boolean {
+    const hasLost = this.#hasLost;
+    this.#hasLost = false;
+    return hasLost;
+  }
+
+  /** Tokens were settled: what is used has become more than was seen. */
+  expectMore({ owners }: Asking): void {
+    for (const owner of owners)
+      if (owner.buckets.some(({ kind }) => kind === CALENDAR_HELD)) this.#settled.set(owner.key, owner);
+  }
+
+  /**
+   * Looks at what was settled and not seen since.
+   * @throws RedisAwayError
+   */
+  async lookAgain(): Promise<void> {
+    const owners = [...this.#settled.values()];
+    for (let from = 0; from < owners.length && !this.#isClosed; from += TOGETHER)
+      await Promise.all(owners.slice(from, from + TOGETHER).map((owner) => this.#look(owner)));
+  }
+
+  /**
+   * Gives back everything that Redis has lost.
+   * @throws RedisAwayError
+   */
+  async restoreAll(): Promise<void> {
+    const keys = [...this.#owners.keys()];
+    for (let from = 0; from < keys.length && !this.#isClosed; from += TOGETHER)
+      await this.#restore(keys.slice(from, from + TOGETHER));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#owners.clear();
+    this.#settled.clear();
+  }
+
+  /** False if Redis shows less than was seen. */
+  #learnOne(owner: CompiledOwner, answer: Answer, first: number): boolean {
+    const { key } = owner;
+    if (this.#settled.size > 0) this.#settled.delete(key);
+    const known = this.#owners.get(key);
+    // Nearly always: the same limits as before.
+    if (known?.owner === owner) return overwrite(known, answer, first);
+    const seen = sight(owner, answer, first);
+    if (known && missingIn(seen, known).some((units) => units > 0)) return false;
+    this.#owners.set(key, seen);
+    if (this.#owners.size > MAX_OWNERS) this.#forgetOldest();
+    return true;
+  }
+
+  async #look(owner: CompiledOwner): Promise<SeenOwner> {
+    const asking = { owners: [owner], units: owner.buckets.map(() => 0), requests: 0 };
+    const answer = await this.#calls.look(asking);
+    this.learn(asking, answer);
+    return sight(owner, answer, 0);
+  }
+
+  async #restore(keys: readonly string[]): Promise<void> {
+    await Promise.all(
+      keys.map(async (key) => {
+        if (this.#restoring.has(key)) return;
+        this.#restoring.add(key);
+        try {
+          await this.#restoreOne(key);
+        } finally {
+          this.#restoring.delete(key);
+        }
+      }),
+    );
+  }
+
+  /**
+   * Many instances may do this at once. A charge is named after what it adds to, so of those that saw the same, one charges; the others
+   * look again.
+   */
+  async #restoreOne(key: string): Promise<void> {
+    for (let looks = 0; looks < MAX_LOOKS; looks += 1) {
+      const known = this.#owners.get(key);
+      if (!known || this.#isClosed) return;
+      const seen = await this.#look(known.owner);
+      const missing = missingIn(seen, known);
+      if (missing.every((units) => units === 0)) return;
+      await this.#calls.charge(known.owner, missing, shortHash(`${key} ${seen.windows} ${seen.used}`));
+    }
+    // Redis won't have it: what it shows is taken for true.
+    this.#owners.delete(key);
+  }
+
+  #forgetOldest(): void {
+    for (const key of this.#owners.keys()) {
+      this.#owners.delete(key);
+      return;
+    }
+  }
+}
+
+/** What an answer shows of one owner, whose buckets begin at `first`. */
+function sight(owner: CompiledOwner, answer: Answer, first: number): SeenOwner {
+  const seen = { owner, windows: owner.buckets.map(() => 0), used: owner.buckets.map(() => 0) };
+  overwrite(seen, answer, first);
+  return seen;
+}
+
+/** Takes over what an answer shows; if it shows less, nothing is taken over, and false comes back. */
+function overwrite({ owner, windows, used }: SeenOwner, answer: Answer, first: number): boolean {
+  const { buckets } = owner;
+  for (const [index, bucket] of buckets.entries())
+    if (isCalendar(bucket) && windows[index] === answer.windows[first + index])
+      if (usedIn(bucket, answer, first + index) < (used[index] ?? 0)) return false;
+  for (const [index, bucket] of buckets.entries()) {
+    if (!isCalendar(bucket)) continue;
+    windows[index] = answer.windows[first + index] ?? 0;
+    used[index] = usedIn(bucket, answer, first + index);
+  }
+  return true;
+}
+
+function usedIn({ size }: CompiledBucket, { back }: Answer, place: number): number {
+  return Math.max(0, size - (back[place] ?? size));
+}
+
+/** A limit of 0 has no state. */
+function isCalendar({ kind, size }: CompiledBucket): boolean {
+  return (kind === CALENDAR_HELD || kind === CALENDAR_CHARGED) && size > 0;
+}
+
+/** Units of each bucket that were seen used in the same window, and aren't any more. */
+function missingIn(now: SeenOwner, before: SeenOwner): number[] {
+  return now.owner.buckets.map(({ id }, index) => {
+    const place = before.owner === now.owner ? index : before.owner.buckets.findIndex((old) => old.id === id);
+    const window = now.windows[index] ?? 0;
+    if (window === 0 || before.windows[place] !== window) return 0;
+    const missing = (before.used[place] ?? 0) - (now.used[index] ?? 0);
+    return Math.min(Math.max(0, missing), LARGEST - 1);
+  });
+}
