@@ -1,7 +1,7 @@
 /**
  * Who may import whom, all in this table:
  *
- *     domain ← config, limits, tokens, observe ← gateway
+ *     domain ← config, limits, tokens, prices, observe ← gateway
  *
  * Tools stand beside this line. Nothing imports a service: whoever needs a running one starts its `src/main.ts`.
  */
@@ -27,6 +27,7 @@ export const IMPORT_RULES: ReadonlyMap<string, ImportRule> = new Map([
   ['packages/config', layer],
   ['packages/limits', layer],
   ['packages/tokens', layer],
+  ['packages/prices', layer],
   ['packages/observe', layer],
   [
     'services/gateway',

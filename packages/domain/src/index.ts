@@ -13,4 +13,4 @@ export type {
 } from './limit.ts';
 export type { Admission, Limiter, LimiterState, Settlement } from './limiter.ts';
 export type { Principal } from './principal.ts';
-export { NO_USAGE, type Usage, type UsageSource } from './usage.ts';
+export { type InputParts, NO_USAGE, type OutputParts, type Usage, type UsageSource } from './usage.ts';

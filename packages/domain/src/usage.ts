@@ -4,6 +4,28 @@
  */
 export type UsageSource = 'reported' | 'counted' | 'estimated' | 'none';
 
+/** Parts of the input that have prices of their own. All numbers are finite integers ≥ 0. */
+export interface InputParts {
+  /** Written to the upstream's cache; none of it was read from there. */
+  readonly cacheWriteTokens: number;
+  /** The part of `cacheWriteTokens` that is to stay for an hour. */
+  readonly cacheWrite1hTokens: number;
+  readonly audioTokens: number;
+  /** The part of `audioTokens` that was read from the cache, where it is said. */
+  readonly cachedAudioTokens: number;
+  readonly imageTokens: number;
+  /** The part of `imageTokens` that was read from the cache, where it is said. */
+  readonly cachedImageTokens: number;
+}
+
+/** Parts of the output that have prices of their own. All numbers are finite integers ≥ 0. */
+export interface OutputParts {
+  readonly audioTokens: number;
+  readonly imageTokens: number;
+  /** Searches that the upstream ran for the answer; these are no tokens. */
+  readonly webSearches: number;
+}
+
 /** What an exchange really used, in tokens. All numbers are finite integers ≥ 0. */
 export interface Usage {
   readonly inputTokens: number;
@@ -12,6 +34,10 @@ export interface Usage {
   readonly cachedInputTokens: number;
   /** The part of `outputTokens` that was reasoning. */
   readonly reasoningTokens: number;
+  /** Absent where the upstream told of none. */
+  readonly inputParts?: InputParts | undefined;
+  /** Absent where the upstream told of none. */
+  readonly outputParts?: OutputParts | undefined;
   readonly source: UsageSource;
 }
 

@@ -59,6 +59,8 @@ export class AnswerRecord {
       outputTokens: read.outputTokens ?? before?.outputTokens,
       cachedInputTokens: keepInput ? (before?.cachedInputTokens ?? 0) : read.cachedInputTokens,
       reasoningTokens: keepOutput ? (before?.reasoningTokens ?? 0) : read.reasoningTokens,
+      inputParts: keepInput ? before?.inputParts : read.inputParts,
+      outputParts: keepOutput ? before?.outputParts : read.outputParts,
     };
     if (!keepOutput) {
       // It is the sum so far: what was counted up to here is in it.
@@ -75,7 +77,12 @@ export class AnswerRecord {
   reportStart(usage: unknown): void {
     const read = readUsage(usage);
     if (read?.inputTokens === undefined) return;
-    this.#reported = { ...read, outputTokens: this.#reported?.outputTokens, reasoningTokens: 0 };
+    this.#reported = {
+      ...read,
+      outputTokens: this.#reported?.outputTokens,
+      reasoningTokens: 0,
+      outputParts: this.#reported?.outputParts,
+    };
   }
 
   /**
@@ -92,7 +99,11 @@ export class AnswerRecord {
         ...merged,
         inputTokens: start.inputTokens,
         cachedInputTokens: start.cachedInputTokens,
+        inputParts: start.inputParts,
       };
+    } else if (start.inputTokens === merged.inputTokens && start.inputParts !== undefined) {
+      // The same input, of which the delta may tell less: how long the cache keeps it stands in the start alone.
+      this.#reported = { ...merged, inputParts: start.inputParts };
     }
   }
 

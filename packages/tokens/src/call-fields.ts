@@ -19,6 +19,9 @@ export interface CallReading {
    * where the call states none, or only what is no number or below 0 (which some upstreams read as "no bound").
    */
   readonly statedOutputTokens: number | undefined;
+  /** The end user as the body names it: `user`, and its newer name. */
+  readonly user: string | undefined;
+  readonly safetyIdentifier: string | undefined;
   /** The one splice that asks for the usage chunk: chat and completion streams whose body doesn't ask. */
   readonly askUsage: Splice | undefined;
 }
@@ -41,6 +44,9 @@ export const METERED_FIELDS: ReadonlySet<string> = new Set([
   'functions',
   'instructions',
 ]);
+
+/** Those, and the fields that name the end user. */
+export const NAMED_FIELDS: ReadonlySet<string> = new Set([...METERED_FIELDS, 'user', 'safety_identifier']);
 
 /** No call asks for more; adding and multiplying a few of these stays exact. */
 const LARGEST = 2 ** 31;

@@ -61,6 +61,8 @@ export function readCall(kind: CallKind, body: Buffer, maxCountedChars: number):
     inputSource: tally.exact ? 'counted' : 'estimated',
     choices: choicesOf(kind, call),
     statedOutputTokens: statedOutputTokens(call),
+    user: textField(call, 'user'),
+    safetyIdentifier: textField(call, 'safety_identifier'),
     askUsage: usageSplice(kind, stream, body, open, scan?.fields.get('stream_options')),
   };
 }

@@ -4,7 +4,7 @@ import {
   choicesOf,
   EMPTY_BODY,
   invalidBody,
-  METERED_FIELDS,
+  NAMED_FIELDS,
   NOT_AN_OBJECT,
   NOT_JSON,
   refuseDuplicates,
@@ -42,7 +42,7 @@ const WINDOW_BYTES = 256;
 export async function readRoughly(kind: CallKind, body: Buffer): Promise<CallReading> {
   const start = startOfJson(body);
   const weight = new StringWeight(body);
-  const scan = new TopLevelScan(body, start, body.length, METERED_FIELDS, (from, to) => weight.add(from, to));
+  const scan = new TopLevelScan(body, start, body.length, NAMED_FIELDS, (from, to) => weight.add(from, to));
   while (!scan.step(STEP_BYTES)) await nextTurn();
   if (scan.open < 0) throw invalidBody(isBlank(body, start) ? EMPTY_BODY : NOT_AN_OBJECT);
   if (!scan.closed) throw invalidBody(NOT_JSON);
@@ -50,14 +50,19 @@ export async function readRoughly(kind: CallKind, body: Buffer): Promise<CallRea
 
   const call = scalarFields(body, scan);
   const stream = call.stream === true;
-  const model = call.model;
+  const text = (name: string) => {
+    const value = call[name];
+    return typeof value === 'string' ? value : undefined;
+  };
   return {
-    model: typeof model === 'string' ? model : undefined,
+    model: text('model'),
     stream,
     inputTokens: weight.tokens(body.length),
     inputSource: 'estimated',
     choices: choicesOf(kind, call),
     statedOutputTokens: statedOutputTokens(call),
+    user: text('user'),
+    safetyIdentifier: text('safety_identifier'),
     askUsage: usageSplice(kind, stream, body, scan.open, scan.fields.get('stream_options')),
   };
 }

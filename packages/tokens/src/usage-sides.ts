@@ -23,6 +23,8 @@ export function joinSides(reported: ReportedUsage | undefined, input: Side, outp
     outputTokens: reported?.outputTokens ?? output.tokens,
     cachedInputTokens: reported?.cachedInputTokens ?? 0,
     reasoningTokens: reported?.reasoningTokens ?? 0,
+    inputParts: reported?.inputParts,
+    outputParts: reported?.outputParts,
     source: worse(inputSource, outputSource),
   };
 }

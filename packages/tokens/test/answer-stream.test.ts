@@ -147,9 +147,32 @@ describe("Anthropic's stream", () => {
       outputTokens: 15,
       cachedInputTokens: 100,
       reasoningTokens: 0,
+      inputParts: expect.objectContaining({ cacheWriteTokens: 5, cacheWrite1hTokens: 0 }),
       source: 'reported',
     });
     expect(meter.finished).toBe(true);
+  });
+
+  it('keeps what message_start told of the cache where message_delta repeats the input without it', () => {
+    const written = {
+      type: 'message_start',
+      message: {
+        usage: {
+          input_tokens: 10,
+          cache_creation_input_tokens: 90,
+          cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 90 },
+          output_tokens: 1,
+        },
+      },
+    };
+    const usage = { input_tokens: 10, cache_creation_input_tokens: 90, output_tokens: 7 };
+    const delta = { type: 'message_delta', usage: { ...usage, server_tool_use: { web_search_requests: 1 } } };
+    expect(feed(MESSAGE, [events(written, delta, { type: 'message_stop' })]).meter.usage()).toMatchObject({
+      inputTokens: 100,
+      outputTokens: 7,
+      inputParts: { cacheWriteTokens: 90, cacheWrite1hTokens: 90 },
+      outputParts: { webSearches: 1 },
+    });
   });
 
   it('takes the input of message_delta only where it says more', () => {
