@@ -1,61 +1,82 @@
-import type { BucketView } from '@nexus/domain';
+import type { BucketView, Decision } from '@nexus/domain';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RequestEndedError } from '../src/index.ts';
 import { demand, MINUTE_MS, owner, rate, SECOND_MS, START_MS } from './limit-shapes.ts';
 import { LEASE_MS, type MakeLimiter } from './limiter-harness.ts';
-import { numbersIn, Sequence, someDemand, someOwners, someSteps, someTime } from './limiter-sequence.ts';
+import {
+  crowdedSteps,
+  numbersIn,
+  Sequence,
+  someDemand,
+  someOwners,
+  someSteps,
+  someTime,
+  tightOwners,
+} from './limiter-sequence.ts';
 
 const used = (inputTokens: number, outputTokens = 0) => ({ inputTokens, outputTokens });
 
 /** Random sequences of calls, each held against a model that remembers everything. */
 export function agreesWithModel(name: string, make: MakeLimiter, runs: number): void {
   describe(`${name} against a model that remembers everything`, () => {
-    it('decides, waits and shows buckets as the model does, and a refusal writes nothing', async () => {
-      await fc.assert(
-        fc.asyncProperty(someOwners, someSteps(), async (owners, steps) => {
-          const sequence = new Sequence(await make(START_MS), owners, START_MS);
-          const { limiter, dump } = sequence.harness;
-          for (const step of steps) {
-            const before = step.does === 'admit' ? await dump() : undefined;
-            const { decision, expectedWait, owners: charged } = await sequence.take(step, 'last');
-            if (decision) {
-              expect(decision.admitted ? undefined : decision.retryAfterMs).toEqual(expectedWait);
-              expect(decision.buckets.map(shown)).toEqual(sequence.model.views(charged, sequence.nowMs));
-              if (!decision.admitted) expect(await dump()).toEqual(before);
+    it.each([
+      ['limits of every kind', someOwners, someSteps()],
+      ['a queue', tightOwners, crowdedSteps()],
+    ])(
+      'decides, waits and shows buckets as the model does, and a refusal writes nothing: %s',
+      async (_, limits, history) => {
+        await fc.assert(
+          fc.asyncProperty(limits, history, async (owners, steps) => {
+            const sequence = new Sequence(await make(START_MS), owners, START_MS);
+            const { limiter, dump } = sequence.harness;
+            for (const step of steps) {
+              const before = step.does === 'admit' ? await dump() : undefined;
+              const { decision, expected, owners: charged } = await sequence.take(step, 'last');
+              if (decision) {
+                expect(saidOf(decision)).toEqual(expected);
+                expect(decision.buckets.map(shown)).toEqual(sequence.model.views(charged, sequence.nowMs));
+                if (!decision.admitted) expect(await dump()).toEqual(before);
+              }
+              const views = await limiter.peek(owners);
+              expect(views.map(shown)).toEqual(sequence.model.views(owners, sequence.nowMs));
+              expect(limiter.state().reservations).toBe(sequence.model.live(sequence.nowMs));
+              for (const view of views)
+                if (view.limit.kind === 'concurrency') expect(view.available).toBeGreaterThanOrEqual(0);
             }
-            const views = await limiter.peek(owners);
-            expect(views.map(shown)).toEqual(sequence.model.views(owners, sequence.nowMs));
-            expect(limiter.state().reservations).toBe(sequence.model.live(sequence.nowMs));
-            for (const view of views)
-              if (view.limit.kind === 'concurrency') expect(view.available).toBeGreaterThanOrEqual(0);
-          }
-          for (const number of numbersIn(await dump())) expect(Number.isSafeInteger(number)).toBe(true);
-          await limiter.close();
-        }),
-        { numRuns: runs },
-      );
-    });
+            for (const number of numbersIn(await dump())) expect(Number.isSafeInteger(number)).toBe(true);
+            await limiter.close();
+          }),
+          { numRuns: runs },
+        );
+      },
+    );
 
-    it('never has more than if a cancelled request had never been, in any order of cancelling', async () => {
-      await fc.assert(
-        fc.asyncProperty(someOwners, someSteps(40), async (owners, steps) => {
-          const sequence = new Sequence(await make(START_MS), owners, START_MS);
-          const { limiter } = sequence.harness;
-          for (const step of steps) {
-            await sequence.take(step, 'any');
-            const most = sequence.model.views(owners, sequence.nowMs);
-            for (const [index, { available, limit }] of (await limiter.peek(owners)).entries()) {
-              const model = most[index]?.available ?? Number.NaN;
-              expect(available).toBeLessThanOrEqual(model);
-              if (limit.kind !== 'rate' || limit.counts !== 'requests') expect(available).toBe(model);
+    it.each([
+      ['limits of every kind', someOwners, someSteps(40)],
+      ['a queue', tightOwners, crowdedSteps()],
+    ])(
+      'never has more than if a cancelled request had never been, in any order of cancelling: %s',
+      async (_, limits, history) => {
+        await fc.assert(
+          fc.asyncProperty(limits, history, async (owners, steps) => {
+            const sequence = new Sequence(await make(START_MS), owners, START_MS);
+            const { limiter } = sequence.harness;
+            for (const step of steps) {
+              await sequence.take(step, 'any');
+              const most = sequence.model.views(owners, sequence.nowMs);
+              for (const [index, { available, limit }] of (await limiter.peek(owners)).entries()) {
+                const model = most[index]?.available ?? Number.NaN;
+                expect(available).toBeLessThanOrEqual(model);
+                if (limit.kind !== 'rate' || limit.counts !== 'requests') expect(available).toBe(model);
+              }
             }
-          }
-          await limiter.close();
-        }),
-        { numRuns: Math.ceil(runs / 2) },
-      );
-    });
+            await limiter.close();
+          }),
+          { numRuns: Math.ceil(runs / 2) },
+        );
+      },
+    );
 
     it('changes nothing when settle, cancel, renew or an admission come again after an end', async () => {
       const again = fc.array(fc.constantFrom('settle', 'cancel', 'renew', 'admit'), {
@@ -168,6 +189,10 @@ export function agreesWithModel(name: string, make: MakeLimiter, runs: number): 
       );
     });
   });
+}
+
+function saidOf(decision: Decision) {
+  return decision.admitted ? { startsIn: decision.startsInMs } : { wait: decision.retryAfterMs };
 }
 
 function shown({ owner: name, available, untilFullMs }: BucketView) {

@@ -1,8 +1,10 @@
-import type { BucketLimit, BucketView, Demand, OwnerLimits, Settlement } from '@nexus/domain';
+import type { BucketLimit, BucketView, Demand, OwnerLimits, RateLimit, Settlement } from '@nexus/domain';
+import { nextWindow, windowOf } from './model-calendar.ts';
 
 /** What happened to one bucket, for ever: nothing is summed up, the present is worked out from all of it each time. */
 interface Taken {
   readonly requestId: string;
+  /** When it began, or is to begin. */
   readonly atMs: bigint;
   readonly units: bigint;
 }
@@ -24,16 +26,13 @@ interface Known {
   isOpen: boolean;
 }
 
-const DAY_MS = 86_400_000n;
-/** The zones that the model knows: those that never change their clocks. */
-const OFFSETS_MS = new Map([
-  ['UTC', 0n],
-  ['Asia/Kolkata', 19_800_000n],
-]);
+/** When a request may begin, counted from now, or how long until it would be let in without a wait. */
+type Verdict = { readonly startsIn: bigint } | { readonly wait: bigint | 'never' };
 
 /**
  * The limiter as arithmetic alone, in big integers: it keeps a log of all that was taken and held, and replays it to know
- * a bucket. A cancelled charge is struck from the log, so it was never made.
+ * a bucket. A cancelled charge is struck from the log, so it was never made. What is to begin stands in the log already; a
+ * newcomer may begin at an instant if the replay of everything, with it, never falls below zero from then on.
  */
 export class LimiterModel {
   readonly #leaseMs: bigint;
@@ -46,23 +45,39 @@ export class LimiterModel {
     this.#sliceMs = BigInt(sliceMs);
   }
 
-  /** Whether every bucket has room; the wait of the one that must wait longest. */
-  judge(
+  judge(owners: readonly OwnerLimits[], demand: Demand, nowMs: number, maxWaitMs: number): Verdict {
+    const now = BigInt(nowMs);
+    const asked = owners
+      .flatMap(({ owner, buckets }) =>
+        buckets.map((limit) => ({ owner, limit, units: unitsOf(limit, demand) })),
+      )
+      .filter(({ units }) => units > 0n);
+    if (asked.some(({ limit, units }) => units > sizeOf(limit))) return { wait: 'never' };
+    /** The first instant that suits all. */
+    const agreed = (isSure: boolean) => {
+      let at = now;
+      for (let before = -1n; before !== at; ) {
+        before = at;
+        for (const { owner, limit, units } of asked) {
+          const first = this.#first(owner, limit, units, now, at, isSure);
+          if (first === undefined) return undefined;
+          at = first;
+        }
+      }
+      return at;
+    };
+    const sure = agreed(true);
+    if (sure !== undefined && sure - now <= BigInt(maxWaitMs)) return { startsIn: sure - now };
+    return { wait: (agreed(false) ?? now) - now };
+  }
+
+  take(
+    requestId: string,
     owners: readonly OwnerLimits[],
     demand: Demand,
     nowMs: number,
-  ): { wait: bigint | 'never' } | undefined {
-    let longest: bigint | 'never' | undefined;
-    for (const { owner, buckets } of owners)
-      for (const limit of buckets) {
-        const wait = this.#wait(owner, limit, unitsOf(limit, demand), BigInt(nowMs));
-        if (wait === undefined || longest === 'never') continue;
-        if (wait === 'never' || longest === undefined || wait > longest) longest = wait;
-      }
-    return longest === undefined ? undefined : { wait: longest };
-  }
-
-  take(requestId: string, owners: readonly OwnerLimits[], demand: Demand, nowMs: number): void {
+    startsInMs: number,
+  ): void {
     const now = BigInt(nowMs);
     const endMs = this.#sliceEnd(now);
     this.#requests.set(requestId, { owners, endMs, isOpen: true });
@@ -70,7 +85,8 @@ export class LimiterModel {
       for (const limit of buckets) {
         const log = this.#log(owner, limit);
         const units = unitsOf(limit, demand);
-        if (isCharged(limit)) log.taken.push({ requestId, atMs: now, units });
+        const atMs = limit.kind === 'rate' ? now + BigInt(startsInMs) : now;
+        if (isCharged(limit)) log.taken.push({ requestId, atMs, units });
         else log.held.push({ requestId, units, endMs });
       }
   }
@@ -137,26 +153,43 @@ export class LimiterModel {
       return BigInt(limit.amount) - inWindow.reduce((sum, { units }) => sum + units, 0n) - live;
     }
     const grain = grainOf(limit);
-    const full = BigInt(limit.burst) * grain;
-    let level = full;
-    let atMs = taken[0]?.atMs ?? now;
-    for (const event of [...taken, { atMs: now, units: 0n }]) {
-      level += BigInt(limit.amount) * (event.atMs - atMs);
-      if (level > full) level = full;
-      level -= event.units * grain;
-      atMs = event.atMs;
-    }
-    return level - live * grain;
+    const planned = taken.filter(({ atMs }) => atMs > now).reduce((sum, { units }) => sum + units, 0n);
+    const past = taken.filter(({ atMs }) => atMs <= now);
+    return (replay(limit, [...past, { atMs: now, units: 0n }]).at(-1) ?? 0n) - (live + planned) * grain;
   }
 
-  #wait(owner: string, limit: BucketLimit, units: bigint, now: bigint): bigint | 'never' | undefined {
+  /** The first instant, from a time on, at which a bucket has room; `isSure`: whatever ends or doesn't. */
+  #first(
+    owner: string,
+    limit: BucketLimit,
+    units: bigint,
+    now: bigint,
+    from: bigint,
+    isSure: boolean,
+  ): bigint | undefined {
     const free = this.free(owner, limit, now);
     const needed = units * grainOf(limit);
-    if (units === 0n || needed <= free) return undefined;
-    if (units > sizeOf(limit)) return 'never';
-    if (limit.kind === 'concurrency') return 1_000n;
-    if (limit.kind === 'calendar') return nextWindow(limit.timeZone, limit.period, now) - now;
-    return (needed - free + BigInt(limit.amount) - 1n) / BigInt(limit.amount);
+    if (limit.kind !== 'rate') {
+      if (needed <= free) return from;
+      if (isSure) return undefined;
+      const wait =
+        limit.kind === 'concurrency' ? 1_000n : nextWindow(limit.timeZone, limit.period, now) - now;
+      return later(from, now + wait);
+    }
+    const { taken, held } = this.#log(owner, limit);
+    if (!isCharged(limit)) {
+      const live = held.filter(({ endMs }) => endMs > now).reduce((sum, hold) => sum + hold.units, 0n);
+      if (isSure && units + live > sizeOf(limit)) return undefined;
+      return needed <= free ? from : later(from, now + ceil(needed - free, BigInt(limit.amount)));
+    }
+    const instants = [from, ...taken.map(({ atMs }) => atMs).filter((atMs) => atMs >= from)];
+    const levels = instants.map((atMs) => levelAt(limit, taken, atMs));
+    const refills = instants.map((atMs, index) =>
+      later(atMs, atMs + ceil(needed - (levels[index] ?? 0n), BigInt(limit.amount))),
+    );
+    return [...instants, ...refills]
+      .sort((one, other) => Number(one - other))
+      .find((atMs) => keepsAbove(limit, taken, { atMs, units }));
   }
 
   #untilFull(limit: BucketLimit, free: bigint, now: bigint): bigint {
@@ -193,6 +226,49 @@ function strike(log: { readonly requestId: string }[], requestId: string): void 
     if (log[index]?.requestId === requestId) log.splice(index, 1);
 }
 
+/** The grains after each of some events, in the order of their times. */
+function replay(limit: RateLimit, events: readonly Pick<Taken, 'atMs' | 'units'>[]): bigint[] {
+  const grain = grainOf(limit);
+  const full = BigInt(limit.burst) * grain;
+  let level = full;
+  let lastMs: bigint | undefined;
+  return inOrder(events).map(({ atMs, units }) => {
+    level += BigInt(limit.amount) * (atMs - (lastMs ?? atMs));
+    if (level > full) level = full;
+    level -= units * grain;
+    lastMs = atMs;
+    return level;
+  });
+}
+
+function levelAt(limit: RateLimit, taken: readonly Taken[], atMs: bigint): bigint {
+  const past = taken.filter((event) => event.atMs <= atMs);
+  return replay(limit, [...past, { atMs, units: 0n }]).at(-1) ?? 0n;
+}
+
+/** Whether nothing that begins with a newcomer, or after it, finds too little. */
+function keepsAbove(
+  limit: RateLimit,
+  taken: readonly Taken[],
+  newcomer: Pick<Taken, 'atMs' | 'units'>,
+): boolean {
+  const events = inOrder([...taken, newcomer]);
+  const levels = replay(limit, events);
+  return events.every(({ atMs }, index) => atMs < newcomer.atMs || (levels[index] ?? 0n) >= 0n);
+}
+
+function inOrder<T extends { readonly atMs: bigint }>(events: readonly T[]): T[] {
+  return [...events].sort((one, other) => Number(one.atMs - other.atMs));
+}
+
+function later(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
+}
+
+function ceil(dividend: bigint, divisor: bigint): bigint {
+  return dividend <= 0n ? 0n : (dividend + divisor - 1n) / divisor;
+}
+
 function isCharged(limit: BucketLimit): boolean {
   return limit.kind !== 'concurrency' && limit.counts === 'requests';
 }
@@ -210,18 +286,4 @@ function sizeOf(limit: BucketLimit): bigint {
 
 function grainOf(limit: BucketLimit): bigint {
   return limit.kind === 'rate' ? BigInt(limit.periodMs) : 1n;
-}
-
-function windowOf(timeZone: string, period: 'day' | 'month', atMs: bigint): bigint {
-  const wallMs = atMs + (OFFSETS_MS.get(timeZone) ?? 0n);
-  if (period === 'day') return wallMs / DAY_MS;
-  const wall = new Date(Number(wallMs));
-  return BigInt(wall.getUTCFullYear() * 12 + wall.getUTCMonth());
-}
-
-function nextWindow(timeZone: string, period: 'day' | 'month', now: bigint): bigint {
-  const offset = OFFSETS_MS.get(timeZone) ?? 0n;
-  const window = windowOf(timeZone, period, now);
-  if (period === 'day') return (window + 1n) * DAY_MS - offset;
-  return BigInt(Date.UTC(Number(window / 12n), Number(window % 12n) + 1)) - offset;
 }

@@ -16,7 +16,7 @@ import { LimiterModel } from './limiter-model.ts';
 
 /** One thing that happens. `which` chooses among the requests there are. */
 export type Step =
-  | { readonly does: 'admit'; readonly who: number; readonly demand: Demand }
+  | { readonly does: 'admit'; readonly who: number; readonly demand: Demand; readonly maxWaitMs?: number }
   | { readonly does: 'settle'; readonly which: number; readonly used: Settlement }
   | { readonly does: 'cancel' | 'renew'; readonly which: number }
   | { readonly does: 'wait'; readonly ms: number };
@@ -45,9 +45,31 @@ const someLimits = fc
     (limits) => limits.length < 2 || !limits.some((limit) => limit.kind === 'rate' && limit.amount === 0),
   );
 
-export const someOwners = fc
-  .tuple(someLimits, someLimits)
-  .map(([key, model]) => [owner('key:a', ...key), owner('model:b', ...model)] as const);
+const ownersWith = (limits: typeof someLimits) =>
+  fc
+    .tuple(limits, limits)
+    .map(([key, model]) => [owner('key:a', ...key), owner('model:b', ...model)] as const);
+export const someOwners = ownersWith(someLimits);
+
+/** Limits that soon have a queue before them. */
+const TIGHT_LIMITS = [
+  rate('requests', 7, SECOND_MS),
+  rate('requests', 20, SECOND_MS, 5),
+  rate('requests', 3, SECOND_MS, 1),
+  rate('requests', 600, SECOND_MS, 1),
+  rate('requests', 97, MINUTE_MS, 3),
+  rate('requests', 13, 7_919, 2),
+  rate('input_tokens', 97, SECOND_MS, 131),
+  calendar('requests', 50),
+  slots(20),
+];
+export const tightOwners = ownersWith(
+  fc.uniqueArray(fc.constantFrom(...TIGHT_LIMITS), {
+    minLength: 1,
+    maxLength: 3,
+    selector: ({ name }) => name,
+  }),
+);
 
 const someTokens = fc.oneof(
   { weight: 3, arbitrary: fc.nat(60) },
@@ -65,13 +87,21 @@ export const someTime = fc.oneof(
   { weight: 1, arbitrary: fc.nat(40 * DAY_MS) },
 );
 
+/** Most have no patience; the longest waits are longer than a lease. */
+const someMaxWait = fc.constantFrom(0, 0, 300, 5_000, 100_000);
+
 const which = fc.nat(1_000);
 export const someSteps = (maxLength = 30) =>
   fc.array(
     fc.oneof(
       {
         weight: 6,
-        arbitrary: fc.record({ does: fc.constant('admit' as const), who: fc.nat(3), demand: someDemand }),
+        arbitrary: fc.record({
+          does: fc.constant('admit' as const),
+          who: fc.nat(3),
+          demand: someDemand,
+          maxWaitMs: someMaxWait,
+        }),
       },
       { weight: 3, arbitrary: fc.record({ does: fc.constant('settle' as const), which, used: someUse }) },
       { weight: 2, arbitrary: fc.record({ does: fc.constant('cancel' as const), which }) },
@@ -81,10 +111,41 @@ export const someSteps = (maxLength = 30) =>
     { minLength: 1, maxLength, size: 'max' },
   );
 
+/** Many that come at once, and few that end. */
+export const crowdedSteps = (maxLength = 40) =>
+  fc.array(
+    fc.oneof(
+      {
+        weight: 12,
+        arbitrary: fc.record({
+          does: fc.constant('admit' as const),
+          who: fc.nat(3),
+          demand: fc
+            .tuple(fc.constantFrom(1, 1, 1, 2), fc.nat(40))
+            .map(([count, input]) => demand(count, input)),
+          maxWaitMs: fc.constantFrom(0, 300, 5_000, 20_000, 100_000),
+        }),
+      },
+      { weight: 2, arbitrary: fc.record({ does: fc.constant('settle' as const), which, used: someUse }) },
+      { weight: 2, arbitrary: fc.record({ does: fc.constant('cancel' as const), which }) },
+      { weight: 1, arbitrary: fc.record({ does: fc.constant('renew' as const), which }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          does: fc.constant('wait' as const),
+          ms: fc.oneof(fc.nat(60), fc.nat(900), fc.nat(9_000)),
+        }),
+      },
+    ),
+    { minLength: 5, maxLength, size: 'max' },
+  );
+
 /** A request that was admitted, and whether anything may still happen to it. */
 interface Request {
   readonly id: string;
   readonly reservation: Admitted['reservation'];
+  readonly owners: readonly OwnerLimits[];
+  readonly startMs: number;
   hasEnded: boolean;
 }
 
@@ -92,9 +153,9 @@ interface Request {
 export interface StepResult {
   readonly step: Step;
   readonly owners: readonly OwnerLimits[];
-  /** For an admission: what the limiter said, and the wait if the model refuses. */
+  /** For an admission: what the limiter said, and what the model says. */
   readonly decision?: Decision;
-  readonly expectedWait?: number | 'never' | undefined;
+  readonly expected?: { readonly startsIn: number } | { readonly wait: number | 'never' };
 }
 
 /** Takes a limiter and the model through the same steps, and shows every result to `look`. */
@@ -104,6 +165,7 @@ export class Sequence {
   readonly owners: readonly OwnerLimits[];
   nowMs: number;
   readonly #requests: Request[] = [];
+  readonly #begun: Pick<Request, 'id' | 'owners' | 'startMs'>[] = [];
   #count = 0;
 
   constructor(harness: LimiterHarness, owners: readonly OwnerLimits[], nowMs: number) {
@@ -112,7 +174,7 @@ export class Sequence {
     this.nowMs = nowMs;
   }
 
-  /** `cancels`: `last` cancels only a request after which none was admitted that still counts. */
+  /** `cancels`: `last` cancels only a request after which none was admitted that still counts, and none has begun. */
   async take(step: Step, cancels: 'any' | 'last'): Promise<StepResult> {
     const { limiter } = this.harness;
     const { owners, nowMs, model } = this;
@@ -124,14 +186,23 @@ export class Sequence {
     if (step.does === 'admit') {
       const charged = owners.filter((_, index) => step.who >= 2 || index === step.who);
       const id = `request-${this.#count++}`;
-      const expected = model.judge(charged, step.demand, nowMs)?.wait;
-      const decision = await limiter.admit({ requestId: id, owners: charged, demand: step.demand });
+      const { demand: wants } = step;
+      const maxWaitMs = this.harness.canWait ? (step.maxWaitMs ?? 0) : 0;
+      const verdict = model.judge(charged, wants, nowMs, maxWaitMs);
+      const decision = await limiter.admit({ requestId: id, owners: charged, demand: wants, maxWaitMs });
       if (decision.admitted) {
-        this.#requests.push({ id, reservation: decision.reservation, hasEnded: false });
-        model.take(id, charged, step.demand, nowMs);
+        const { reservation, startsInMs } = decision;
+        const startMs = nowMs + startsInMs;
+        this.#requests.push({ id, reservation, owners: charged, startMs, hasEnded: false });
+        for (let unit = 0; unit < wants.requests; unit += 1)
+          this.#begun.push({ id, owners: charged, startMs });
+        model.take(id, charged, wants, nowMs, startsInMs);
       }
-      const expectedWait = typeof expected === 'bigint' ? Number(expected) : expected;
-      return { step, owners: charged, decision, expectedWait };
+      const expected =
+        'startsIn' in verdict
+          ? { startsIn: Number(verdict.startsIn) }
+          : { wait: verdict.wait === 'never' ? verdict.wait : Number(verdict.wait) };
+      return { step, owners: charged, decision, expected };
     }
     const request = step.does === 'cancel' && cancels === 'last' ? this.#last() : this.#open(step.which);
     if (!request) return { step, owners };
@@ -148,9 +219,19 @@ export class Sequence {
       return { step, owners };
     }
     this.#requests.splice(this.#requests.indexOf(request), 1);
+    // What the upstream never saw, or refused, doesn't count.
+    for (let index = this.#begun.length - 1; index >= 0; index -= 1)
+      if (this.#begun[index]?.id === id) this.#begun.splice(index, 1);
     await limiter.cancel(reservation);
     model.cancel(id);
     return { step, owners };
+  }
+
+  /** When each unit began, or is to begin, that an owner was charged with and that wasn't cancelled. */
+  begun(whose: string): number[] {
+    return this.#begun
+      .filter(({ owners }) => owners.some(({ owner: name }) => name === whose))
+      .map(({ startMs }) => startMs);
   }
 
   #open(which: number): Request | undefined {
@@ -160,7 +241,9 @@ export class Sequence {
 
   #last(): Request | undefined {
     const last = this.#requests.at(-1);
-    return last?.hasEnded ? undefined : last;
+    if (!last || last.hasEnded) return undefined;
+    const hasBegunAfter = ({ startMs }: Request) => startMs > last.startMs && startMs <= this.nowMs;
+    return this.#requests.some(hasBegunAfter) ? undefined : last;
   }
 }
 
