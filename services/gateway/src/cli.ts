@@ -1,5 +1,6 @@
 import { check } from './commands/check.ts';
 import { simulate } from './commands/simulate.ts';
+import { verify } from './commands/verify.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `Nexus ${VERSION}: the gateway between your applications and the AI APIs they call.
@@ -9,6 +10,7 @@ Usage
                          run the gateway; --simulate puts it in front of a stand-in OpenAI
   nexus check [FILE]     test a configuration: every problem with its line and the remedy
   nexus simulate         run the stand-in OpenAI by itself
+  nexus verify           drive a running deployment beyond its limits, and judge what it let through
   nexus -help            this page; each command has its own: nexus check -help
   nexus -version         the version
 
@@ -39,6 +41,8 @@ export async function run(args: readonly string[]): Promise<number> {
       return check(rest);
     case 'simulate':
       return simulate(rest);
+    case 'verify':
+      return verify(rest);
     case 'serve':
       return rest.some(isHelp) ? say(HELP) : serve(rest);
     default:
