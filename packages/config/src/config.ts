@@ -1,4 +1,4 @@
-import type { OnRedisFailure, OwnerLimits } from '@nexus/domain';
+import type { ModelRule, OnRedisFailure, OwnerLimits, Team } from '@nexus/domain';
 import type { LimitSet } from './owner-limits.ts';
 
 /** A listed API key. Its secrets are private fields: nothing that prints, inspects or serialises it shows them. */
@@ -9,6 +9,9 @@ export class KeyEntry {
   readonly hasOwnLimits: boolean;
   /** The key is unknown from this instant on; undefined: never. */
   readonly expiresMs: number | undefined;
+  readonly team: Team | undefined;
+  readonly tier: string | undefined;
+  readonly modelRules: readonly ModelRule[];
   readonly #hash: string;
   readonly #upstreamKey: string | undefined;
 
@@ -17,6 +20,9 @@ export class KeyEntry {
     limits: OwnerLimits;
     hasOwnLimits: boolean;
     expiresMs: number | undefined;
+    team: Team | undefined;
+    tier: string | undefined;
+    modelRules: readonly ModelRule[];
     hash: string;
     upstreamKey: string | undefined;
   }) {
@@ -24,6 +30,9 @@ export class KeyEntry {
     this.limits = entry.limits;
     this.hasOwnLimits = entry.hasOwnLimits;
     this.expiresMs = entry.expiresMs;
+    this.team = entry.team;
+    this.tier = entry.tier;
+    this.modelRules = entry.modelRules;
     this.#hash = entry.hash;
     this.#upstreamKey = entry.upstreamKey;
     Object.freeze(this);
@@ -119,6 +128,8 @@ export interface Config {
   readonly gateway: OwnerLimits | undefined;
   /** In the order of the file; a model may match several, and all of them hold. */
   readonly models: readonly ModelLimits[];
+  /** By their names, in the order of the file. */
+  readonly teams: ReadonlyMap<string, Team>;
   /** `keys`, then `api_keys`. */
   readonly keys: readonly KeyEntry[];
   readonly requireKnownKeys: boolean;

@@ -48,6 +48,10 @@ export function describeLimits(config: Config): string[] {
   for (const { id, limits } of own.slice(0, MOST_LINES)) lines.push(`key ${id}: ${describeLimitSet(limits)}`);
   if (own.length > MOST_LINES)
     lines.push(`and ${own.length - MOST_LINES} more keys with limits of their own`);
+  const teams = [...config.teams.values()];
+  for (const { name, limits } of teams.slice(0, MOST_LINES))
+    if (limits) lines.push(`team ${name}, all keys: ${describeLimitSet(limits)}`);
+  if (teams.length > MOST_LINES) lines.push(`and ${teams.length - MOST_LINES} more teams`);
   for (const { pattern, limits } of config.models.slice(0, MOST_LINES)) {
     lines.push(`model ${pattern}, all keys: ${describeLimitSet(limits)}`);
   }

@@ -71,6 +71,33 @@ named \`key-\` and the first twelve digits of its HMAC-SHA-256: the same on ever
 Two entries may share neither id nor key. A list of keys that is empty is a mistake, since it would let every key in.
 `;
 
+const GOVERNANCE = `
+## Teams, tiers, customers, features
+
+\`\`\`yaml
+tiers:                                     # named sets of limits
+  free: { requests_per_minute: 20, concurrent_requests: 2, models: ["gpt-4o-mini"] }
+  pro: { requests_per_second: 20, model_tokens_per_minute: 400000 }
+teams:
+  search:
+    limits: { model_tokens_per_day: 5000000 }         # the team's keys together; or a \`tier\` of their own
+    each_key: { requests_per_second: 5 }              # each of them
+    models: ["gpt-4o*", "!*-audio*"]                  # what they may call; ! forbids. Others get a 404, as for a model that isn't there
+    features:                                         # by the header x-nexus-feature
+      autocomplete: { limits: { model_tokens_per_day: 100000 } }
+    customers:                                        # by the header x-nexus-customer
+      tier: free                                      # each customer by itself
+      tiers: { acme: pro, "vip-*": pro }              # the first pattern that matches a name wins
+keys:
+  - { id: search-prod, key_hash: "hmac-sha256:…", team: search, tier: pro, models: ["gpt-4o"] }
+\`\`\`
+
+A request is charged to its key, team, feature, customer and model and to the gateway, wherever these have limits: all or none. A key's limits are, each
+over those before it by name: the \`limits\` at the top, its team's \`each_key\`, its tier's, its own. \`unlimited\` lifts one.
+Customers are named by their team's keys alone; \`from: body.user\` or \`from: body.safety_identifier\` takes the name from the body instead of the header. Both headers stay within Nexus.
+\`key_hash\` stands in place of \`key\`, so that the file holds no secret: the HMAC-SHA-256 that \`nexus keys hash\` prints.
+`;
+
 const REDIS = `
 ## Redis
 
@@ -118,6 +145,7 @@ export function configurationMarkdown(): string {
     LIMITS,
     ...limits,
     KEYS,
+    GOVERNANCE,
     REDIS,
     '\n## Not in this version\n\nThese names are refused, never read and ignored.\n\n| where | names |\n|---|---|\n',
     ...later,

@@ -1,12 +1,19 @@
 import { KeyEntry } from './config.ts';
 import { credentialHash, hashId } from './credential.ts';
 import { parseDate } from './expiry.ts';
+import { readModelRule } from './model-rule.ts';
 import { limitSet, type NamedLimits, overrideLimits, ownerLimits, readNamedLimits } from './owner-limits.ts';
 import type { Place, ProblemList } from './problems.ts';
 import { resolveSecret, type SecretContext, textOf } from './secret-text.ts';
+import type { Teams } from './teams.ts';
+import { named, type Tiers } from './tiers.ts';
 import type { MapTree, Tree } from './yaml-tree.ts';
 
+const NO_RULES = Object.freeze([]);
+
 interface Context extends SecretContext {
+  readonly tiers: Tiers;
+  readonly teams: Teams;
   readonly defaults: NamedLimits;
   readonly timeZone: string;
 }
@@ -43,31 +50,60 @@ function readKey(item: Tree, setting: string, taken: Taken, context: Context): K
     if (entry === undefined) return undefined;
     return resolveSecret(textOf(entry.value), entry.place, `${setting}.${name}`, context);
   };
-  const credential = secretAt('key');
+  const hash = readHash(item, secretAt('key'), setting, taken, context);
   const upstreamKey = secretAt('upstream_key');
   const idEntry = item.entries.get('id');
   const id = textOf(idEntry?.value);
   const idPlace = idEntry?.place ?? item.place;
   if (id !== undefined) taken.id(id, idPlace, `${setting}.id`);
-  if (credential !== undefined) {
-    taken.credential(credential, item.entries.get('key')?.place ?? item.place, `${setting}.key`);
-    if (id === credential) {
-      problems.add(idPlace, `${setting}.id`, {
-        wrong: `\`${setting}.id\` is the key itself, which logs would show`,
-        remedy: 'choose a name',
-      });
-    }
+  if (id !== undefined && hash === credentialHash(id)) {
+    problems.add(idPlace, `${setting}.id`, {
+      wrong: `\`${setting}.id\` is the key itself, which logs would show`,
+      remedy: 'choose a name',
+    });
   }
-  if (id === undefined || credential === undefined) return undefined;
+  const team = named(item, 'team', context.teams, { path: `${setting}.team`, what: 'team', problems });
+  const tier = named(item, 'tier', context.tiers, { path: `${setting}.tier`, what: 'tier', problems });
+  if (id === undefined || hash === undefined) return undefined;
   const date = textOf(item.entries.get('expires')?.value);
+  const rules = [readModelRule(item.entries.get('models')?.value), tier?.models];
+  const layers = [team?.eachKey, tier?.limits, own].filter((layer) => layer !== undefined);
   return new KeyEntry({
     id,
-    limits: ownerLimits(`key:${id}`, limitSet(overrideLimits(context.defaults, own))),
-    hasOwnLimits: own.size > 0,
+    limits: ownerLimits(`key:${id}`, limitSet(layers.reduce(overrideLimits, context.defaults))),
+    hasOwnLimits: layers.some(({ size }) => size > 0),
     expiresMs: date === undefined ? undefined : parseDate(date, timeZone),
-    hash: credentialHash(credential),
+    team: team?.team,
+    tier: tier?.name,
+    modelRules: Object.freeze([...(team?.modelRules ?? []), ...rules.filter((rule) => rule !== undefined)]),
+    hash,
     upstreamKey,
   });
+}
+
+/** The hash of the key that clients send: made from `key`, or given as `key_hash`. */
+function readHash(
+  item: MapTree,
+  credential: string | undefined,
+  setting: string,
+  taken: Taken,
+  { problems }: Context,
+): string | undefined {
+  const given = item.entries.get('key_hash');
+  const isBoth = given !== undefined && item.entries.has('key');
+  if (isBoth) {
+    const wrong = `\`${setting}\` has both \`key\` and \`key_hash\``;
+    problems.add(given.place, setting, { wrong, remedy: 'keep one of them' });
+  } else if (given === undefined && !item.entries.has('key')) {
+    const remedy = `write such as \`key: \${SEARCH_PROD_KEY}\`, or \`key_hash\` with what \`nexus keys hash\` prints`;
+    problems.add(item.place, setting, { wrong: `\`${setting}\` has no \`key\``, remedy });
+  }
+  const digest = textOf(given?.value)?.replace(/^hmac-sha256:/, '');
+  const hash = credential === undefined ? digest : credentialHash(credential);
+  const name = credential === undefined ? 'key_hash' : 'key';
+  if (hash !== undefined && !isBoth)
+    taken.credential(hash, item.entries.get(name)?.place ?? item.place, `${setting}.${name}`);
+  return hash;
 }
 
 /** One line of the short form: `client key: upstream key`. Its id is made from its hash, so that order is nothing. */
@@ -81,15 +117,18 @@ function readPair(
   const credential = resolveSecret(name, place, setting, context);
   const upstreamKey = resolveSecret(textOf(value), place, setting, context);
   if (credential === undefined) return undefined;
-  taken.credential(credential, place, setting);
-  if (upstreamKey === undefined) return undefined;
   const hash = credentialHash(credential);
+  taken.credential(hash, place, setting);
+  if (upstreamKey === undefined) return undefined;
   const id = hashId(hash);
   return new KeyEntry({
     id,
     limits: ownerLimits(`key:${id}`, limitSet(context.defaults)),
     hasOwnLimits: false,
     expiresMs: undefined,
+    team: undefined,
+    tier: undefined,
+    modelRules: NO_RULES,
     hash,
     upstreamKey,
   });
@@ -116,8 +155,7 @@ class Taken {
     }
   }
 
-  credential(credential: string, place: Place, setting: string): void {
-    const hash = credentialHash(credential);
+  credential(hash: string, place: Place, setting: string): void {
     const first = this.#hashes.get(hash);
     if (first === undefined) this.#hashes.set(hash, setting);
     else {

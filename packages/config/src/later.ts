@@ -8,6 +8,8 @@ export type Scope =
   | 'limits'
   | 'limit'
   | 'owner'
+  | 'team'
+  | 'customers'
   | 'redis'
   | 'on_redis_failure'
   | 'tls'
@@ -18,9 +20,8 @@ export type Scope =
  * and ignored is worse than none.
  */
 export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map([
-  ['file', new Set(['unknown_model', 'tiers', 'teams', 'upstreams', 'prices', 'alerts', 'ledger'])],
+  ['file', new Set(['unknown_model', 'upstreams', 'prices', 'alerts', 'ledger'])],
   ['admin', new Set(['tokens'])],
-  ['key', new Set(['team', 'tier', 'key_hash'])],
   ['limit', new Set(['shadow', 'alert_at'])],
   ['limits', new Set(['second', 'minute', 'hour', 'day', 'month'].map((period) => `usd_per_${period}`))],
 ]);

@@ -16,6 +16,8 @@ import { type ScalarValues, settleScalars } from './scalar-settings.ts';
 import { checkScalars, type ScalarText } from './scalar-sources.ts';
 import { LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
 import { checkShape } from './shape-problems.ts';
+import { readTeams } from './teams.ts';
+import { readTiers } from './tiers.ts';
 import { readTlsFiles } from './tls-files.ts';
 import { type MapTree, parseYaml } from './yaml-tree.ts';
 
@@ -127,7 +129,9 @@ function buildConfig(
     tree.entries.get('redis'),
     { folder, problems },
   );
-  const keys = readKeys(tree, { defaults, timeZone, folder, problems });
+  const tiers = readTiers(tree, { timeZone, problems });
+  const teams = readTeams(tree, { tiers, timeZone, problems });
+  const keys = readKeys(tree, { defaults, tiers, teams, timeZone, folder, problems });
   const tls = readTlsFiles(
     fileAt('tls.cert_file', scalars.tls.cert_file),
     fileAt('tls.key_file', scalars.tls.key_file),
@@ -160,6 +164,7 @@ function buildConfig(
     keyLimits: limitSet(defaults),
     gateway: gateway && ownerLimits('gateway', gatewayLimits),
     models: Object.freeze(models),
+    teams: Object.freeze(new Map([...teams].map(([name, { team }]) => [name, team]))),
     keys: Object.freeze(keys),
     requireKnownKeys: scalars.require_known_keys ?? listsKeys,
     ...(redis === undefined ? {} : { redis }),

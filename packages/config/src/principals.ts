@@ -1,28 +1,36 @@
-import type { OwnerLimits, Principal } from '@nexus/domain';
+import type { ModelRule, OwnerLimits, Principal, Team } from '@nexus/domain';
 import type { Config, KeyEntry } from './config.ts';
 import { credentialHash, hashId } from './credential.ts';
 import { ownerLimits } from './owner-limits.ts';
 
-/** A principal whose upstream key is there to be read, and never printed. */
-class MappedPrincipal implements Principal {
+/** A listed key's principal. Its upstream key is there to be read, and never printed. */
+class ListedPrincipal implements Principal {
   readonly keyId: string;
   readonly limits: OwnerLimits;
-  readonly #upstreamKey: string;
+  readonly team?: Team;
+  readonly tier?: string;
+  readonly modelRules: readonly ModelRule[];
+  readonly #upstreamKey: string | undefined;
 
-  constructor(keyId: string, limits: OwnerLimits, upstreamKey: string) {
-    this.keyId = keyId;
+  constructor({ id, limits, team, tier, modelRules, upstreamKey }: KeyEntry) {
+    this.keyId = id;
     this.limits = limits;
+    if (team !== undefined) this.team = team;
+    if (tier !== undefined) this.tier = tier;
+    this.modelRules = modelRules;
     this.#upstreamKey = upstreamKey;
     Object.freeze(this);
   }
 
-  get upstreamKey(): string {
+  get upstreamKey(): string | undefined {
     return this.#upstreamKey;
   }
 }
 
 /** Hashing costs more than anything else on the way to a principal: that many are found without. */
 const REMEMBERED = 1_024;
+
+const NO_RULES = Object.freeze([]);
 
 interface Known {
   readonly principal: Principal;
@@ -43,7 +51,7 @@ export class Principals {
     this.#nowMs = options.nowMs ?? Date.now;
     for (const key of config.keys) {
       this.#known.set(key.hash, {
-        principal: principalOf(key),
+        principal: new ListedPrincipal(key),
         expiresMs: key.expiresMs ?? Number.POSITIVE_INFINITY,
       });
     }
@@ -72,16 +80,15 @@ export class Principals {
 
   #unlisted(hash: string): Principal {
     const keyId = hashId(hash);
-    return Object.freeze({ keyId, limits: ownerLimits(`key:${keyId}`, this.#config.keyLimits) });
+    return Object.freeze({
+      keyId,
+      limits: ownerLimits(`key:${keyId}`, this.#config.keyLimits),
+      modelRules: NO_RULES,
+    });
   }
 
   /** The ids of all listed keys, expired ones too, in the order of the file. */
   list(): readonly string[] {
     return this.#config.keys.map(({ id }) => id);
   }
-}
-
-function principalOf({ id, limits, upstreamKey }: KeyEntry): Principal {
-  if (upstreamKey !== undefined) return new MappedPrincipal(id, limits, upstreamKey);
-  return Object.freeze({ keyId: id, limits });
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { readBounded, readFailure } from './config-file.ts';
 import type { Finding, Place, ProblemList } from './problems.ts';
-import { secretFinding } from './shape.ts';
+import { secretFinding } from './shape-leaves.ts';
 import type { Tree } from './yaml-tree.ts';
 
 /** Far above any secret; a larger file is not one. */

@@ -3,7 +3,8 @@ import type { Scope } from './later.ts';
 import { LIMIT_KINDS } from './limit-settings.ts';
 import { isModelPattern } from './model-pattern.ts';
 import { BROKEN, type Place, type ProblemList } from './problems.ts';
-import { LIST_SHAPES } from './shape.ts';
+import { LIST_SHAPES, SHAPE_NAMES } from './shape.ts';
+import { ID } from './shape-leaves.ts';
 import { unknownName } from './unknown-name.ts';
 import type { Tree } from './yaml-tree.ts';
 
@@ -82,7 +83,8 @@ function remedyOf(issue: z.core.$ZodIssue): string {
 
 /** The names of the mappings that are checked by shape and have few. */
 const KNOWN: Partial<Record<Scope, readonly string[]>> = {
-  key: ['id', 'key', 'limits', 'upstream_key', 'expires'],
+  key: Object.keys(LIST_SHAPES.keys.element.shape),
+  ...SHAPE_NAMES,
   owner: ['limits'],
   redis: Object.keys(LIST_SHAPES.redis.shape),
   on_redis_failure: ['rates', 'budgets'],
@@ -96,8 +98,10 @@ const EXAMPLES = new Map([
 ]);
 
 function scopeOf(path: Path): Scope {
-  if (path.at(-1) === 'limits') return 'limits';
   const [setting] = path;
+  const last = path.at(-1);
+  if (last === 'limits' || last === 'each_key' || setting === 'tiers') return 'limits';
+  if (setting === 'teams') return last === 'customers' ? 'customers' : path.length === 2 ? 'team' : 'owner';
   if (setting === 'redis' || setting === 'on_redis_failure') return setting;
   return setting === 'keys' ? 'key' : 'owner';
 }
@@ -124,13 +128,21 @@ function locate(
   return { place, tree };
 }
 
+/** What isn't made like a name may be a secret. */
+const SHOWABLE = /^[A-Za-z0-9_.-]{1,64}$/;
+/** The mappings whose names come from users. */
+const NAMED_BY_USERS: ReadonlySet<PropertyKey> = new Set(['models', 'api_keys', 'teams', 'tiers']);
+
 /** `keys[0].limits.burst`, `models["gpt-4o*"].limits`. A name in `api_keys` is a secret: its position stands for it. */
 function settingPath(path: Path, root: Tree): string {
   const [setting, ...steps] = path;
   let shown = String(setting);
   for (const [index, step] of steps.entries()) {
     if (typeof step === 'number') shown += `[${step}]`;
-    else if (index > 0 || (setting !== 'models' && setting !== 'api_keys')) shown += `.${String(step)}`;
+    else if (index > 0 || !NAMED_BY_USERS.has(setting ?? ''))
+      shown += SHOWABLE.test(String(step)) ? `.${String(step)}` : '[…]';
+    else if ((setting === 'teams' || setting === 'tiers') && ID.test(String(step)))
+      shown += `.${String(step)}`;
     else if (setting === 'models' && isModelPattern(String(step))) shown += `["${String(step)}"]`;
     else shown += `[${root.kind === 'map' ? [...root.entries.keys()].indexOf(String(step)) : 0}]`;
   }

@@ -102,7 +102,7 @@ describe('an unknown name', () => {
 });
 
 describe('what this version cannot keep', () => {
-  const LATER = [...['unknown_model', 'tiers', 'teams', 'upstreams', 'prices', 'alerts', 'ledger']];
+  const LATER = [...['unknown_model', 'upstreams', 'prices', 'alerts', 'ledger']];
   it.each(LATER)('%s is refused by name', (name) => {
     expect(problemLines(folder, `${GOOD}${name}: x`)).toEqual([
       `2: \`${name}\` is not supported by this version of Nexus; remove it`,
@@ -111,9 +111,6 @@ describe('what this version cannot keep', () => {
 
   it.each([
     ['admin: { tokens: [] }', 'admin.tokens'],
-    ['keys: [{ id: a, key: b, team: x }]', 'keys[0].team'],
-    ['keys: [{ id: a, key: b, tier: x }]', 'keys[0].tier'],
-    ['keys: [{ id: a, key: b, key_hash: x }]', 'keys[0].key_hash'],
     ['limits: { usd_per_month: 1 }', 'limits.usd_per_month'],
     ['gateway: { limits: { usd_per_day: 1 } }', 'gateway.limits.usd_per_day'],
     ['limits: { requests_per_day: { limit: 1, shadow: true } }', 'limits.requests_per_day.shadow'],

@@ -37,7 +37,7 @@ describe('the documentation', () => {
     expect(Object.keys(properties ?? {}).toSorted()).toEqual([...TOP_NAMES].toSorted());
     expect(properties).toMatchObject({
       limits: { additionalProperties: false },
-      keys: { items: { required: ['id', 'key'], additionalProperties: false } },
+      keys: { items: { required: ['id'], additionalProperties: false } },
       models: { additionalProperties: { required: ['limits'] } },
     });
   });

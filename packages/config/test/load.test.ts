@@ -71,6 +71,7 @@ describe('a configuration', () => {
       requireKnownKeys: false,
       reserve: 'learned',
       onRedisFailure: { rates: 'local', budgets: 'local' },
+      teams: new Map(),
       maxWaitMs: 0,
       onDisconnect: 'cancel',
       askUsage: true,

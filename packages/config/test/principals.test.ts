@@ -38,8 +38,8 @@ describe('a listed key', () => {
   it('without an upstream key lets the client’s own pass', () => {
     const { principals } = loadText(folder, 'keys: [{ id: a, key: sk-a }]');
     const found = principals.find('sk-a');
-    expect(found).toBeDefined();
-    expect(found !== undefined && 'upstreamKey' in found).toBe(false);
+    expect(found?.keyId).toBe('a');
+    expect(found?.upstreamKey).toBeUndefined();
   });
 
   it('replaces defaults by name, lifts them by `unlimited`, and keeps the others', () => {

@@ -25,11 +25,26 @@ export const ERROR_KINDS = {
     type: 'invalid_request_error',
     sentence: 'We could not parse the JSON body of your request.',
   },
+  invalid_customer: {
+    status: 400,
+    type: 'invalid_request_error',
+    sentence: "A customer's name is 1 to 128 visible ASCII characters.",
+  },
+  invalid_feature: {
+    status: 400,
+    type: 'invalid_request_error',
+    sentence: 'The header x-nexus-feature is 1 to 64 letters, digits, `.`, `_` or `-`.',
+  },
   invalid_api_key: { status: 401, type: 'invalid_request_error', sentence: 'Incorrect API key provided.' },
   missing_api_key: {
     status: 401,
     type: 'invalid_request_error',
     sentence: "You didn't provide an API key. Send it as `Authorization: Bearer YOUR_KEY`.",
+  },
+  model_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    sentence: 'The model does not exist or you do not have access to it.',
   },
   not_found: { status: 404, type: 'invalid_request_error', sentence: 'There is nothing here.' },
   request_timeout: {

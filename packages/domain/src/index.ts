@@ -12,5 +12,5 @@ export type {
   SizeLimit,
 } from './limit.ts';
 export type { Admission, Limiter, LimiterState, Settlement } from './limiter.ts';
-export type { Principal } from './principal.ts';
+export type { Customer, Customers, ModelRule, Principal, Team } from './principal.ts';
 export { type InputParts, NO_USAGE, type OutputParts, type Usage, type UsageSource } from './usage.ts';

@@ -1,11 +1,49 @@
 import type { OwnerLimits } from './limit.ts';
 
+/** Which models may be called. */
+export interface ModelRule {
+  readonly allows: (model: string) => boolean;
+}
+
+/** The key owner's own end user, limited by itself. */
+export interface Customer {
+  readonly name: string;
+  /** The set of limits that it has; absent: none. */
+  readonly tier?: string;
+  /** Absent: nothing limits it. */
+  readonly limits?: OwnerLimits;
+}
+
+/** Whom a team's requests may be for. */
+export interface Customers {
+  /** Where a request names its customer: the header `x-nexus-customer`, or a field of its body. */
+  readonly from: 'header' | 'body.user' | 'body.safety_identifier';
+  /** The customer of that name; undefined where the text can be no name. */
+  readonly find: (name: string) => Customer | undefined;
+}
+
+/** Keys that belong together. */
+export interface Team {
+  readonly name: string;
+  /** Of all its keys together; absent: none. */
+  readonly limits?: OwnerLimits;
+  /** Limits by the feature that `x-nexus-feature` names. */
+  readonly features: ReadonlyMap<string, OwnerLimits>;
+  /** Absent: its keys name no customers. */
+  readonly customers?: Customers;
+}
+
 /** Who a request acts for. */
 export interface Principal {
   /** The public name of the key: what logs, metrics and bucket names show. Never the key, nor a part of it. */
   readonly keyId: string;
   /** The key's own limits. */
   readonly limits: OwnerLimits;
+  readonly team?: Team;
+  /** The key's tier. */
+  readonly tier?: string;
+  /** All of these must allow a model. */
+  readonly modelRules: readonly ModelRule[];
   /** The credential to send upstream in place of the client's; absent: the client's own passes through. */
-  readonly upstreamKey?: string;
+  readonly upstreamKey?: string | undefined;
 }

@@ -17,6 +17,10 @@ export interface RequestLine {
   /** The public name of the key; absent if the caller is not known. */
   readonly keyId?: string | undefined;
   /** The address of the client, where it is logged at all. */
+  readonly team?: string | undefined;
+  /** The key owner's own end user. */
+  readonly customer?: string | undefined;
+  readonly feature?: string | undefined;
   readonly client?: string | undefined;
   readonly method: string;
   /** The request target; from a `?` or `#` on it is left out. */
@@ -64,6 +68,8 @@ export interface RequestLine {
   readonly firstByteMs?: number | undefined;
   /** Waiting for the limiter's decision. */
   readonly limiterMs?: number | undefined;
+  /** Waiting for its turn, once admitted. */
+  readonly waitedMs?: number | undefined;
   /** From handing the request to the upstream to the end of its answer. */
   readonly upstreamMs?: number | undefined;
   /** Bytes of the request's body. */
@@ -174,6 +180,9 @@ export function requestLineJson(
 ): string {
   let json = `{"time":"${isoTime(nowMs)}${BEHIND_TIME[level]}${BEHIND_LEVEL[line.message]}${textJson(line.requestId)}`;
   if (line.keyId !== undefined) json += `,"key_id":${nameJson(line.keyId)}`;
+  if (line.team !== undefined) json += `,"team":${nameJson(line.team)}`;
+  if (line.customer !== undefined) json += `,"customer":${nameJson(line.customer)}`;
+  if (line.feature !== undefined) json += `,"feature":${nameJson(line.feature)}`;
   if (line.client !== undefined) json += `,"client":${clientJson(line.client)}`;
   json += `,"method":${methodJson(line.method)},"path":${pathJson(line.path)}`;
   if (line.model !== undefined) json += `,"model":${modelJson(line.model)}`;
@@ -201,6 +210,7 @@ export function requestLineJson(
   json += `,"duration_ms":${jsonMs(line.durationMs)}`;
   if (line.firstByteMs !== undefined) json += `,"first_byte_ms":${jsonMs(line.firstByteMs)}`;
   if (line.limiterMs !== undefined) json += `,"limiter_ms":${jsonMs(line.limiterMs)}`;
+  if (line.waitedMs !== undefined) json += `,"waited_ms":${jsonMs(line.waitedMs)}`;
   if (line.upstreamMs !== undefined) json += `,"upstream_ms":${jsonMs(line.upstreamMs)}`;
   json += `,"bytes_in":${jsonNumber(line.bytesIn)},"bytes_out":${jsonNumber(line.bytesOut)}`;
   if (line.error !== undefined)

@@ -7,6 +7,7 @@ import type { CallReader } from '@nexus/tokens';
 import type { Flight, InFlight } from './ops/in-flight.ts';
 import { admit, type MayNotPass } from './path/admit.ts';
 import { arrive } from './path/arrive.ts';
+import { attribute } from './path/attribute.ts';
 import type { TrustedProxies } from './path/client-address.ts';
 import type { Exchange } from './path/exchange.ts';
 import { type Forwarded, forward, type Upstream } from './path/forward.ts';
@@ -15,6 +16,7 @@ import { identify } from './path/identify.ts';
 import { read } from './path/read.ts';
 import { record } from './path/record.ts';
 import { settle } from './path/settle.ts';
+import type { Turns } from './path/turns.ts';
 import { limitHeaders } from './reply/limit-headers.ts';
 import { replyError, replyRefusal } from './reply/own-reply.ts';
 
@@ -25,6 +27,7 @@ export interface Parts {
   readonly reader: CallReader;
   readonly limiter: Limiter;
   readonly learned: LearnedOutput;
+  readonly turns: Turns;
   readonly upstream: Upstream;
   readonly inFlight: InFlight;
   readonly log: Log;
@@ -37,7 +40,7 @@ export interface Parts {
 /**
  * The path of a request, from its first byte to its record:
  *
- *     arrive → identify → read → admit → forward + meter → settle → record
+ *     arrive → identify → read → attribute → admit → wait → forward + meter → settle → record
  *
  * Never rejects: what goes wrong is answered, settled and recorded here.
  */
@@ -49,10 +52,12 @@ export async function handle(req: IncomingMessage, res: ServerResponse, parts: P
     checkFraming(req);
     exchange.identity = identify(req.headers, parts.principals);
     await read(exchange, parts.reader, parts.config.bodyLimitBytes);
+    attribute(exchange);
     const admission = await admit(exchange, parts);
     if (admission.passes) {
       flight.reservation = admission.held.reservation;
-      forwarded = await forward(exchange, admission.held, flight, parts.upstream);
+      if (await parts.turns.come(exchange, admission.held.startMs, res))
+        forwarded = await forward(exchange, admission.held, flight, parts.upstream);
     } else refuse(exchange, admission);
   } catch (error) {
     fail(exchange, error);

@@ -5,6 +5,7 @@ import { isOwnPath } from './app.ts';
 import { conclude, fail, type Parts, refuse } from './handle.ts';
 import { admit } from './path/admit.ts';
 import { arrive } from './path/arrive.ts';
+import { attribute } from './path/attribute.ts';
 import type { Exchange } from './path/exchange.ts';
 import { checkFraming } from './path/framing.ts';
 import { identify } from './path/identify.ts';
@@ -34,12 +35,14 @@ export async function handleUpgrade(
     checkFraming(req);
     if (isOwnPath(req.url)) throw new GatewayError('not_found');
     exchange.identity = identify(req.headers, parts.principals);
+    attribute(exchange);
     const admission = await admit(exchange, parts);
     if (admission.passes) {
       flight.reservation = admission.held.reservation;
-      await parts.upstream.passthrough.join(exchange, socket, head, (error) =>
-        answer(() => fail(exchange, error)),
-      );
+      if (await parts.turns.come(exchange, admission.held.startMs, socket))
+        await parts.upstream.passthrough.join(exchange, socket, head, (error) =>
+          answer(() => fail(exchange, error)),
+        );
       if (exchange.errorCode === undefined) res.statusCode = exchange.upstreamStatus ?? 101;
     } else answer(() => refuse(exchange, admission));
   } catch (error) {

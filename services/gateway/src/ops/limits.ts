@@ -1,15 +1,10 @@
 import type { Config, Principals } from '@nexus/config';
-import {
-  type BucketLimit,
-  type BucketView,
-  GatewayError,
-  type Limiter,
-  type OwnerLimits,
-} from '@nexus/domain';
+import { type BucketLimit, type BucketView, GatewayError, type Limiter } from '@nexus/domain';
 import type { RequestHandler } from 'express';
 import { fail } from '../handle.ts';
 import { type Arrival, arrive } from '../path/arrive.ts';
 import { identify } from '../path/identify.ts';
+import { ownersOf } from '../path/owners.ts';
 
 /** A bucket as `GET /nexus/limits` shows it. */
 function shown({ owner, limit, size, available, untilFullMs }: BucketView): Record<string, string | number> {
@@ -38,25 +33,25 @@ interface LimitsParts extends Arrival {
   readonly config: Config;
 }
 
-/** Everyone that a call of this key is charged to; of the models' limits those of the model that `?model=` names. */
-function ownersOf(key: OwnerLimits, model: unknown, { models, gateway }: Config): OwnerLimits[] {
-  const owners = [key];
-  if (typeof model === 'string')
-    for (const entry of models) if (entry.matches(model)) owners.push(entry.limits);
-  if (gateway) owners.push(gateway);
-  return owners;
-}
-
 /**
- * `GET /nexus/limits`: a key sees its own buckets and the gateway's, and with `?model=gpt-4o` those of the model too;
- * asking takes nothing.
+ * `GET /nexus/limits`: a key sees its own buckets, its team's and the gateway's, and with `?model=`, `?customer=` or `?feature=` those of that
+ * model, customer or feature too; asking takes nothing.
  */
 export function limits(parts: LimitsParts): RequestHandler {
   return async (req, res) => {
     const exchange = arrive(req, res, parts);
     try {
       const { principal } = identify(req.headers, parts.principals);
-      const owners = ownersOf(principal.limits, req.query.model, parts.config);
+      const { customer, feature, model } = req.query;
+      const owners = ownersOf(
+        {
+          principal,
+          customer: typeof customer === 'string' ? principal.team?.customers?.find(customer) : undefined,
+          feature: typeof feature === 'string' ? feature : undefined,
+          model: typeof model === 'string' ? model : undefined,
+        },
+        parts.config,
+      );
       const buckets = await parts.limiter.peek(owners).catch((cause: unknown) => {
         throw new GatewayError('limiter_unavailable', { cause });
       });

@@ -1,7 +1,7 @@
 import type { Config } from '@nexus/config';
 import {
-  type Admitted,
-  type Denied,
+  type Decision,
+  type Demand,
   GatewayError,
   type Limiter,
   type OwnerLimits,
@@ -9,11 +9,15 @@ import {
 } from '@nexus/domain';
 import { type LearnedOutput, outputToReserve, sizeRefusal } from '@nexus/limits';
 import { type RefusalReply, refusalReply, sizeReply } from '../reply/refusal.ts';
-import type { Exchange } from './exchange.ts';
+import { chargedTo, type Exchange } from './exchange.ts';
+import { ownersOf } from './owners.ts';
+import type { Turns } from './turns.ts';
 
 /** What was taken for a request that has not gone upstream yet: `forward` wants one, and gives back no other. */
 export interface Held {
   readonly reservation: Reservation;
+  /** When it may go, by the path's clock (ms); undefined: at once. */
+  readonly startMs: number | undefined;
 }
 
 /** A request that may go upstream. */
@@ -33,28 +37,19 @@ export interface AdmitParts {
   readonly config: Config;
   readonly limiter: Limiter;
   readonly learned: LearnedOutput;
+  readonly turns: Turns;
   readonly nowMs: () => number;
 }
 
-/** Everyone that a request is charged to: the gateway, its model, its key. */
-function ownersOf(exchange: Exchange, config: Config): readonly OwnerLimits[] {
-  const owners: OwnerLimits[] = [];
-  if (exchange.identity) owners.push(exchange.identity.principal.limits);
-  const model = exchange.reading?.model;
-  if (model !== undefined)
-    for (const entry of config.models) if (entry.matches(model)) owners.push(entry.limits);
-  if (config.gateway) owners.push(config.gateway);
-  return owners;
-}
-
 /**
- * Asks the limiter once for everything that the request takes: itself, its slot, its input and the output to expect.
+ * Asks the limiter once for everything that the request takes: itself, its slot, its input and the output to expect. One that is to
+ * wait for its turn holds its slots and tokens meanwhile.
  * @throws GatewayError `limiter_unavailable`
  */
 export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayPass | MayNotPass> {
   const { config, learned } = parts;
-  const owners = ownersOf(exchange, config);
   const { reading, identity } = exchange;
+  const owners = ownersOf(chargedTo(exchange), config);
   let outputTokens = 0;
   const inputTokens = reading?.inputTokens ?? 0;
   if (reading) {
@@ -84,28 +79,32 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
     }
   }
   exchange.reservedOutputTokens = outputTokens;
-  const askedMs = parts.nowMs();
-  const decision = await askLimiter(exchange, parts.limiter, owners, {
-    requests: 1,
-    inputTokens,
-    outputTokens,
-  });
-  exchange.limiterMs = parts.nowMs() - askedMs;
+  const decision = await askLimiter(exchange, parts, owners, { requests: 1, inputTokens, outputTokens });
   exchange.decision = decision;
-  if (decision.admitted) return { passes: true, held: { reservation: decision.reservation } };
-  return { passes: false, reply: refusalReply(decision, reading?.model, Date.now()) };
+  if (!decision.admitted) return { passes: false, reply: refusalReply(decision, reading?.model, Date.now()) };
+  const { reservation, startsInMs } = decision;
+  const startMs = startsInMs > 0 ? parts.nowMs() + startsInMs : undefined;
+  return { passes: true, held: { reservation, startMs } };
 }
 
 async function askLimiter(
   exchange: Exchange,
-  limiter: Limiter,
+  { limiter, turns, nowMs }: AdmitParts,
   owners: readonly OwnerLimits[],
-  demand: { requests: number; inputTokens: number; outputTokens: number },
-): Promise<Admitted | Denied> {
+  demand: Demand,
+): Promise<Decision> {
+  const askedMs = nowMs();
+  const maxWaitMs = turns.enter(exchange);
+  let waits = false;
   try {
-    return await limiter.admit({ requestId: exchange.id, owners, demand });
+    const decision = await limiter.admit({ requestId: exchange.id, owners, demand, maxWaitMs });
+    waits = decision.admitted && decision.startsInMs > 0;
+    return decision;
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause;
     throw new GatewayError('limiter_unavailable', { cause });
+  } finally {
+    if (maxWaitMs > 0 && !waits) turns.leave();
+    exchange.limiterMs = nowMs() - askedMs;
   }
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Decision, ErrorCode, Usage } from '@nexus/domain';
+import type { Customer, Decision, ErrorCode, Usage } from '@nexus/domain';
 import type { CallKind, CallReading } from '@nexus/tokens';
 import type { RefusalReply } from '../reply/refusal.ts';
 import type { Identity } from './identify.ts';
+import type { Charged } from './owners.ts';
 
 /** Whose conventions the client expects in errors and headers. */
 export type Dialect = 'openai' | 'anthropic';
@@ -39,6 +40,8 @@ export interface Exchange {
   readonly client: string | undefined;
 
   identity?: Identity;
+  customer?: Customer;
+  feature?: string;
   /** The whole body of a metered call, as it came. */
   body?: Uint8Array;
   reading?: CallReading;
@@ -46,6 +49,8 @@ export interface Exchange {
   /** The reply of a limit that refused. */
   refusal?: RefusalReply;
   limiterMs?: number;
+  /** How long it waited for its turn. */
+  waitedMs?: number;
   /** Output tokens held for the answer. */
   reservedOutputTokens?: number;
   /** True once the request was handed to a connected upstream socket: from then on it may have been worked on. */
@@ -63,6 +68,11 @@ export interface Exchange {
   cause?: unknown;
   bytesIn: number;
   bytesOut: number;
+}
+
+/** Whom and what the request is charged to. */
+export function chargedTo({ identity, customer, feature, reading }: Exchange): Charged {
+  return { principal: identity?.principal, customer, feature, model: reading?.model };
 }
 
 /** Whether the client waits to be asked before it sends its body (RFC 9110 §10.1.1). */

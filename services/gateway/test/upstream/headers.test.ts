@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { Identity } from '../../src/path/identify.ts';
 import { headersAnswered, headersUpstream } from '../../src/upstream/headers.ts';
 
-const principal: Principal = { keyId: 'a', limits: { owner: 'key:a', buckets: [], sizes: [] } };
+const principal: Principal = {
+  keyId: 'a',
+  limits: { owner: 'key:a', buckets: [], sizes: [] },
+  modelRules: [],
+};
 const identity: Identity = { principal, header: 'authorization' };
 
 /** What `fields` become on their way upstream. */

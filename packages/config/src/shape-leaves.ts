@@ -1,0 +1,235 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { parseDate } from './expiry.ts';
+import { FORMATS, type JsonSchema, parseAddress } from './formats.ts';
+import { LIMIT_KINDS, type LimitKind, readLimit } from './limit-settings.ts';
+import { isModelPattern } from './model-pattern.ts';
+import { BROKEN, type Finding } from './problems.ts';
+
+/** A leaf that says itself what is wrong with it. */
+export function leaf(check: (value: unknown) => Finding | undefined, json: JsonSchema) {
+  return z
+    .unknown()
+    .superRefine((value, context) => {
+      if (value === BROKEN) return;
+      const finding = check(value);
+      if (finding === undefined) return;
+      context.addIssue({ code: 'custom', message: finding.wrong, params: { remedy: finding.remedy } });
+    })
+    .meta({ ...json });
+}
+
+const WHOLE: JsonSchema = {
+  anyOf: [
+    { type: 'integer', minimum: 0 },
+    { type: 'string', pattern: String.raw`^(\d+|.*\$\{.*)$` },
+  ],
+};
+
+const limitShape = (name: string, kind: LimitKind['kind'], canLift: boolean) =>
+  z
+    .unknown()
+    .superRefine((value, context) => {
+      if (value === BROKEN) return;
+      const read = readLimit(name, value, { timeZone: 'UTC' });
+      if (read.ok) return;
+      for (const { wrong, remedy, at } of read.findings) {
+        context.addIssue({
+          code: 'custom',
+          message: wrong,
+          params: { remedy },
+          path: at === undefined ? [] : [at],
+        });
+      }
+    })
+    .meta({
+      anyOf: [
+        WHOLE,
+        {
+          type: 'object',
+          properties: {
+            limit: WHOLE,
+            ...(kind === 'rate' ? { burst: WHOLE } : {}),
+            ...(kind === 'size' ? {} : { on_redis_failure: FORMATS['nexus-on-redis-failure'].json }),
+          },
+          required: ['limit'],
+          additionalProperties: false,
+        },
+        ...(canLift ? [{ const: 'unlimited' }] : []),
+      ],
+    });
+
+/** A `limits` mapping. `canLift`: a key's own, where `unlimited` lifts a default. */
+export function limitsShape(canLift: boolean) {
+  const limits = [...LIMIT_KINDS].map(([name, { kind }]) => [
+    name,
+    limitShape(name, kind, canLift).optional(),
+  ]);
+  const burst = leaf(() => undefined, { ...WHOLE, description: 'The burst of requests_per_second.' });
+  return z.strictObject({ ...Object.fromEntries(limits), burst: burst.optional() });
+}
+
+/** `{ limits }`, and nothing else. */
+export const ownLimits = z.strictObject({ limits: limitsShape(false) });
+
+/** The name that logs and metrics show. */
+export const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** As `key_hash` is written. */
+const KEY_HASH = /^hmac-sha256:[0-9a-f]{64}$/;
+/** Looks like the id of an unlisted key, which is made from its hash. */
+const HASH_ID = /^key-[0-9a-f]{12}$/;
+
+/** The name of a key, a team, a tier or a feature. */
+export const id = leaf(
+  (value) => {
+    if (typeof value === 'number') return { wrong: 'is a number', remedy: 'put it in quotes' };
+    if (typeof value !== 'string' || !ID.test(value)) {
+      return { wrong: 'is not a plain name', remedy: 'write 1 to 64 letters, digits, `.`, `_` or `-`' };
+    }
+    if (HASH_ID.test(value))
+      return { wrong: 'has the form of an unlisted key’s id', remedy: 'choose another' };
+    return undefined;
+  },
+  { type: 'string', pattern: ID.source },
+);
+
+/** A mapping whose names are plain ones. */
+export function namedBy<T extends z.ZodType>(shape: T) {
+  return z.record(z.string(), shape).superRefine((mapping, context) => {
+    for (const name of Object.keys(mapping))
+      if (!ID.test(name)) {
+        const remedy = 'write 1 to 64 letters, digits, `.`, `_` or `-`';
+        context.addIssue({
+          code: 'custom',
+          message: 'is not a plain name',
+          params: { remedy },
+          path: [name],
+        });
+      }
+  });
+}
+
+/** What a credential must be: text that a header can carry (RFC 9110 §5.5), without spaces. Never shown. */
+export function secretFinding(value: unknown): Finding | undefined {
+  if (typeof value === 'number' || typeof value === 'boolean') {
+    return { wrong: 'is not text', remedy: 'put it in quotes' };
+  }
+  if (typeof value !== 'string')
+    return { wrong: 'is not text', remedy: `write the key, \${NAME} or file:/path` };
+  if (value === '') return { wrong: 'is empty', remedy: `write the key, \${NAME} or file:/path` };
+  if (/^bearer\s/i.test(value)) return { wrong: 'begins with `Bearer`', remedy: 'write the key alone' };
+  if (!/^[!-~]+$/.test(value)) {
+    return { wrong: 'holds spaces or characters that a header cannot carry', remedy: 'write the key alone' };
+  }
+  return value.length > 4_096
+    ? { wrong: 'is longer than 4096 characters', remedy: 'write the key alone' }
+    : undefined;
+}
+
+/** Secrets that come from a file are checked once the file has been read. */
+export const secret = leaf(
+  (value) => (typeof value === 'string' && value.startsWith('file:') ? undefined : secretFinding(value)),
+  { type: 'string', minLength: 1 },
+);
+
+/** When a key ends. */
+export const expires = leaf(
+  (value) =>
+    typeof value === 'string' && parseDate(value, 'UTC') !== undefined
+      ? undefined
+      : { wrong: 'is not a date', remedy: 'write such as 2027-03-31 or 2027-03-31T12:00:00Z' },
+  { type: 'string', pattern: String.raw`^\d{4}-\d{2}-\d{2}` },
+);
+
+/** An address, or a network in CIDR notation. */
+function isNetwork(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  const [, address = '', prefix] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(value) ?? [];
+  const version = isIP(address);
+  return version !== 0 && (prefix === undefined || Number(prefix) <= (version === 4 ? 32 : 128));
+}
+
+/** One of `trusted_proxies`. */
+export const network = leaf(
+  (value) =>
+    isNetwork(value)
+      ? undefined
+      : {
+          wrong: 'is neither an address nor a network',
+          remedy: 'write such as 10.0.0.0/8, 192.0.2.7 or fd00::/8',
+        },
+  { type: 'string' },
+);
+
+/** `host:port`. */
+export const redisAddress = leaf(
+  (value) =>
+    typeof value === 'string' && parseAddress(value) !== undefined
+      ? undefined
+      : { wrong: 'is not host:port', remedy: 'write such as redis-1:6379 or "[fd00::1]:6379"' },
+  { type: 'string', pattern: String.raw`^.+:\d{1,5}$` },
+);
+
+/** Any text but an empty one. */
+export const plainText = leaf(
+  (value) =>
+    typeof value === 'string' && value !== ''
+      ? undefined
+      : { wrong: 'is not text', remedy: 'put it in quotes' },
+  { type: 'string', minLength: 1 },
+);
+
+/** A hash tag is made of it. */
+export const keyPrefix = leaf(
+  (value) =>
+    typeof value === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(value)
+      ? undefined
+      : { wrong: 'is not a plain name', remedy: 'write 1 to 64 letters, digits, `.`, `_` or `-`' },
+  { type: 'string', pattern: '^[A-Za-z0-9._-]{1,64}$' },
+);
+
+/** true or false, as YAML or as text. */
+export const trueOrFalse = leaf(
+  (value) =>
+    FORMATS['nexus-boolean'].read(value).ok
+      ? undefined
+      : { wrong: 'is neither true nor false', remedy: 'write true or false' },
+  FORMATS['nexus-boolean'].json,
+);
+
+/** One word of a few. */
+export function oneOf(...words: readonly string[]) {
+  return leaf(
+    (value) =>
+      typeof value === 'string' && words.includes(value)
+        ? undefined
+        : { wrong: 'is none of its choices', remedy: `write ${words.join(' or ')}` },
+    { enum: words },
+  );
+}
+
+/** Which models may be called: patterns, those that begin with `!` forbid. */
+export const modelRules = z
+  .array(
+    leaf(
+      (value) =>
+        typeof value === 'string' && isModelPattern(value.replace(/^!/, ''))
+          ? undefined
+          : {
+              wrong:
+                'is no model pattern: it holds other characters than letters, digits and . * : @ / + _ -',
+              remedy: 'write such as "gpt-4o*", or "!*-audio*" to forbid',
+            },
+      { type: 'string', minLength: 1 },
+    ),
+  )
+  .min(1, { message: 'lists no model' });
+
+/** The digest that `nexus keys hash` prints. */
+export const keyHash = leaf(
+  (value) =>
+    typeof value === 'string' && KEY_HASH.test(value)
+      ? undefined
+      : { wrong: 'is not what `nexus keys hash` prints', remedy: 'write hmac-sha256: and 64 hex digits' },
+  { type: 'string', pattern: KEY_HASH.source },
+);

@@ -1,0 +1,29 @@
+import type { Config } from '@nexus/config';
+import type { Customer, OwnerLimits, Principal } from '@nexus/domain';
+
+/** Whom and what a request is for, as far as it is known. */
+export interface Charged {
+  readonly principal: Principal | undefined;
+  readonly customer: Customer | undefined;
+  readonly feature: string | undefined;
+  readonly model: string | undefined;
+}
+
+/** Everyone that a request is charged to: its key, team, customer, feature and model, and the gateway as a whole, wherever these have limits. */
+export function ownersOf(
+  { principal, customer, feature, model }: Charged,
+  { models, gateway }: Pick<Config, 'models' | 'gateway'>,
+): readonly OwnerLimits[] {
+  const owners: OwnerLimits[] = [];
+  if (principal) {
+    owners.push(principal.limits);
+    const { team } = principal;
+    if (team?.limits) owners.push(team.limits);
+    const ofFeature = feature === undefined ? undefined : team?.features.get(feature);
+    if (ofFeature) owners.push(ofFeature);
+  }
+  if (customer?.limits) owners.push(customer.limits);
+  if (model !== undefined) for (const entry of models) if (entry.matches(model)) owners.push(entry.limits);
+  if (gateway) owners.push(gateway);
+  return owners;
+}
