@@ -44,11 +44,14 @@ const AUDIO: ReadonlyMap<string, ModelPrice> = new Map([
   ['openai/gpt-4o-mini-audio-preview', { input_audio_mtok: 10, output_audio_mtok: 20 }],
 ]);
 
-/** Fine-tuned models whose base the data names only by a prefix. `ft:gpt-4-0` is left out: its price there is that of gpt-4 itself. */
-const FINE_TUNED: ReadonlyMap<string, string> = new Map([
-  ['ft:gpt-3.5-turbo-', 'ft:gpt-3.5-turbo'],
-  ['ft:gpt-4o', 'ft:gpt-4o'],
-  ['ft:gpt-4o-mini', 'ft:gpt-4o-mini'],
+/**
+ * The names of fine-tuned models, whose base the data has as a prefix only; snapshots that are no dates one by one.
+ * `ft:gpt-4-0` is left out: its price there is that of gpt-4 itself.
+ */
+const FINE_TUNED: ReadonlyMap<string, readonly string[]> = new Map([
+  ['ft:gpt-3.5-turbo-', ['', '-0613', '-1106', '-0125'].map((snapshot) => `ft:gpt-3.5-turbo${snapshot}`)],
+  ['ft:gpt-4o', ['ft:gpt-4o']],
+  ['ft:gpt-4o-mini', ['ft:gpt-4o-mini']],
 ]);
 
 export async function genaiCatalog(packageVersion: string): Promise<string> {
@@ -86,8 +89,7 @@ function modelLines(provider: Provider): string[] {
   const lines: string[] = [];
   for (const model of provider.models) {
     const own = names.get(model) ?? new Set<string>();
-    const tuned = provider.id === 'openai' ? FINE_TUNED.get(model.id) : undefined;
-    if (tuned !== undefined) own.add(tuned);
+    if (provider.id === 'openai') for (const tuned of FINE_TUNED.get(model.id) ?? []) own.add(tuned);
     const text = periods(provider, model);
     if (text === undefined || own.size === 0) continue;
     const first = model.id.toLowerCase();

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type ListedModel, type ListedProvider, parseCatalog } from './catalog-text.ts';
-import { listedNames, undatedName } from './model-name.ts';
+import { bedrockNames, listedNames, undatedName } from './model-name.ts';
 
 /**
  * Where a model is looked for whose provider isn't known: those who made their models, since only they have names that
@@ -33,6 +33,9 @@ const PREFIXES: ReadonlyMap<string, string> = new Map([
   ['fireworks_ai', 'fireworks'],
   ['moonshot', 'moonshotai'],
 ]);
+
+/** Amazon Bedrock's id. */
+const BEDROCK = 'aws';
 
 /** No model has a longer name; what is longer isn't looked up. */
 const LONGEST_NAME = 256;
@@ -92,7 +95,7 @@ export class Catalog {
   #sold(seller: string, name: string): ListedModel | undefined {
     const shelf = this.#shelves.get(seller);
     if (shelf === undefined) return undefined;
-    for (const listed of listedNames(name)) {
+    for (const listed of seller === BEDROCK ? bedrockNames(name) : listedNames(name)) {
       const model = shelf.models.get(listed);
       if (model !== undefined) return model;
     }

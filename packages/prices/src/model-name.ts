@@ -28,18 +28,22 @@ const BEDROCK_VERSION = /-v\d+(:\d+)?$/;
 const BEDROCK_REGION = /^(us-gov|us|eu|apac|jp|au|ca|in|global)\./;
 const BEDROCK_VENDOR = /^anthropic\./;
 
-/**
- * The names that a catalogue may list a model under, the most exact first: as it is, undated, and without what Bedrock
- * puts around a name (`us.anthropic.claude-3-5-haiku-20241022-v1:0`).
- */
+/** The names that a catalogue may list a model under, the most exact first: as it is, and undated. */
 export function listedNames(name: string): string[] {
-  const names = [fineTunedName(name) ?? name];
-  const add = (shorter: string | undefined): void => {
-    if (shorter !== undefined && !names.includes(shorter)) names.push(shorter);
-  };
+  return withUndated([fineTunedName(name) ?? name]);
+}
+
+/** The same for Amazon Bedrock, which puts more around a name: `us.anthropic.claude-3-5-haiku-20241022-v1:0`. */
+export function bedrockNames(name: string): string[] {
+  const names = [name];
   for (const pattern of [BEDROCK_VERSION, BEDROCK_REGION, BEDROCK_VENDOR]) {
-    add(names.at(-1)?.replace(pattern, ''));
+    const longer = names.at(-1) ?? name;
+    const shorter = longer.replace(pattern, '');
+    if (shorter !== longer) names.push(shorter);
   }
-  for (const longer of [...names]) add(undatedName(longer));
-  return names;
+  return withUndated(names);
+}
+
+function withUndated(names: readonly string[]): string[] {
+  return [...names, ...names.map(undatedName).filter((name) => name !== undefined)];
 }
