@@ -1,11 +1,12 @@
 import fc from 'fast-check';
-import { NANO_PER_USD } from '../src/nano-usd.ts';
+import { NANO_PER_USD, nanoUsd } from '../src/nano-usd.ts';
 import {
   MOST_USD_PER_CALL,
   MOST_USD_PER_MILLION,
   MOST_USD_PER_WEB_SEARCH,
   type Price,
   type Rates,
+  ratesOf,
 } from '../src/price.ts';
 
 /** The dearest rates that are ever taken. */
@@ -58,3 +59,9 @@ export const anyPrice: fc.Arbitrary<Price> = fc
       ],
     })),
   );
+
+/** A price without steps, in US dollars for a million tokens, for one call, for one search. */
+export function flat(usd: Partial<Rates>): Price {
+  const nano = Object.fromEntries(Object.entries(usd).map(([name, value]) => [name, nanoUsd(value)]));
+  return { model: 'flat', steps: [{ aboveInputTokens: -1, rates: ratesOf(nano) }] };
+}
