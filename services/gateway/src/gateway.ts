@@ -10,7 +10,8 @@ import type { Parts } from './handle.ts';
 import { LEASE_MS, makeLimiter } from './limiter.ts';
 import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
-import { TrustedProxies } from './path/client-address.ts';
+import { LiveConfig } from './ops/live-config.ts';
+import { Turns } from './path/turns.ts';
 import { replyError } from './reply/own-reply.ts';
 import { createServer, listen } from './server.ts';
 import { handleUpgrade } from './upgrade.ts';
@@ -24,6 +25,8 @@ export interface Gateway {
   readonly url: string;
   readonly port: number;
   readonly adminUrl: string | undefined;
+  /** Takes over the configuration as it is now; its problems go to the log. */
+  reload(): void;
   /** Requests under way. */
   underWay(): number;
   /** Ends it without losing a request; a second call ends it now. `noticeMs`: how long new connections are still taken. */
@@ -40,9 +43,16 @@ function steadyNowMs(): number {
 
 /**
  * Builds every part from the configuration, and listens.
+ * @param reload reads the configuration anew, when its file has changed; throws ConfigProblems
  * @throws Error with a `code` if the address can't be listened on
  */
-export async function startGateway({ config, principals }: LoadedConfig, log: Log): Promise<Gateway> {
+export async function startGateway(
+  loaded: LoadedConfig,
+  log: Log,
+  reload: () => LoadedConfig = () => loaded,
+): Promise<Gateway> {
+  const { config } = loaded;
+  const live = new LiveConfig(loaded, reload, log);
   const nowMs = steadyNowMs;
   const limiter = await makeLimiter(config, log);
   const inFlight = new InFlight({
@@ -56,22 +66,29 @@ export async function startGateway({ config, principals }: LoadedConfig, log: Lo
   });
   const { target, timeouts, onDisconnect, askUsage } = config;
   const parts: Parts = {
-    config,
-    principals,
+    get config() {
+      return live.config;
+    },
+    get principals() {
+      return live.principals;
+    },
+    get proxies() {
+      return live.proxies;
+    },
     reader: new CallReader(),
     limiter,
     learned: new LearnedOutput(),
+    turns: new Turns({ longestMs: config.maxWaitMs, nowMs }),
     upstream: {
       metered: new MeteredUpstream({ target, timeouts, onDisconnect, askUsage }, nowMs),
       passthrough: new Passthrough({ target, timeouts }, nowMs),
     },
     inFlight,
     log,
-    proxies: new TrustedProxies(config.trustedProxies),
     nowMs,
   };
   const drain = new Drain(inFlight, timeouts.drainMs);
-  const inside = { version: VERSION, limiter, inFlight, drain, nowMs };
+  const inside = { version: VERSION, limiter, inFlight, drain, live, nowMs };
   const server = createServer(listener(parts, inside), config.tls);
   server.on('upgrade', (req, socket: Socket, head) => void handleUpgrade(req, socket, head, parts));
   const admin = config.admin ? createServer(adminApp(parts, inside), undefined) : undefined;
@@ -80,8 +97,10 @@ export async function startGateway({ config, principals }: LoadedConfig, log: Lo
     throw error;
   });
   parts.reader.warm();
+  await live.watch();
 
   const close = async (noticeMs?: number) => {
+    live.stop();
     await drain.run(server, noticeMs);
     if (admin) await closeNow(admin);
     await Promise.all([parts.reader.close(), parts.upstream.metered.close(), limiter.close()]);
@@ -95,6 +114,7 @@ export async function startGateway({ config, principals }: LoadedConfig, log: Lo
     port,
     adminUrl,
     underWay: () => inFlight.size,
+    reload: () => live.takeOver(),
     close: (noticeMs) => {
       if (closing) drain.hurry();
       closing ??= close(noticeMs);

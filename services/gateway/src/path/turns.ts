@@ -68,7 +68,11 @@ export class Turns {
    * Waits until `startMs`, by the clock of `nowMs`; undefined: it is this request's turn at once. False: the client has left meanwhile,
    * and the request must not be forwarded.
    */
-  async come(exchange: Exchange, startMs: number | undefined, connection: Connection): Promise<boolean> {
+  async come(
+    exchange: Pick<Exchange, 'waitedMs' | 'ending'>,
+    startMs: number | undefined,
+    connection: Connection,
+  ): Promise<boolean> {
     if (startMs === undefined) return true;
     const beganMs = this.#nowMs();
     const isHere = await this.#until(startMs, connection);
