@@ -17,7 +17,7 @@ import { demand } from '../limit-shapes.ts';
  */
 export const PATIENT_MS = 3_000;
 /** For a Redis that doesn't answer: long enough that a machine which stalls for a moment isn't taken for one. */
-export const FROZEN_MS = 400;
+export const SILENT_MS = 1_000;
 
 /** An insured limiter, and all that it said. */
 export interface Instance {

@@ -1,6 +1,7 @@
+import type { Decision, OwnerLimits } from '@nexus/domain';
 import { until } from '@nexus/testkit';
 import { noRedis, startRedis } from '@nexus/testkit/redis-server';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { connectRedis, RedisAwayError, RedisLimiter } from '../../src/index.ts';
 import { calendar, demand, MINUTE_MS, owner, rate, SECOND_MS, slots } from '../limit-shapes.ts';
 import { sharedConnections } from './redis-harness.ts';
@@ -50,7 +51,7 @@ describe.skipIf(noRedis)('the Redis limiter on the wire', () => {
     });
     for (let count = 0; count < 20; count += 1)
       await limiter.admit({ requestId: `${count}`, owners, demand: demand(1, 10, 10) });
-    await until(() => seen.length >= 20);
+    await until(() => seen.length >= 20, { withinMs: 20_000 });
     expect(seen).toEqual(Array.from({ length: 20 }, () => 'evalsha'));
     monitor.disconnect();
   });
@@ -100,7 +101,7 @@ describe.skipIf(noRedis)('the Redis limiter on the wire', () => {
     if (decision.admitted) await limiter.settle(decision.reservation, { inputTokens: 0, outputTokens: 0 });
     const count = async () => (await client.keys(`{${keyPrefix}}:o:*`)).length;
     expect(await count()).toBe(1);
-    await until(async () => (await count()) === 0, { withinMs: 4_000 });
+    await until(async () => (await count()) === 0, { withinMs: 20_000 });
     expect((await limiter.peek(owners)).map(({ available }) => available)).toEqual([1, 2]);
   });
 
@@ -173,57 +174,68 @@ describe.skipIf(noRedis)('the Redis limiter when a client hammers an empty bucke
 });
 
 describe.skipIf(noRedis)('the Redis limiter behind a network that fails', () => {
-  it('counts nothing twice when answers are lost', async () => {
+  async function behindProxy(commandTimeoutMs: number) {
     const { redis: server, keyPrefix } = parts();
     const proxy = await startProxy(server.port);
-    const connections = connectRedis({ url: proxy.url }, () => {});
-    await until(() => connections.admitting.status === 'ready' && connections.ending.status === 'ready');
+    const connections = connectRedis({ url: proxy.url, commandTimeoutMs }, () => {});
     const limiter = new RedisLimiter({ connections, keyPrefix });
+    onTestFinished(() => limiter.close());
+    expect(await connections.untilReady(20_000)).toBe(true);
+    const free = async (owners: readonly OwnerLimits[]) =>
+      `${(await limiter.peek(owners)).map(({ available }) => available)}`;
+    return { proxy, limiter, free };
+  }
+
+  it('counts nothing twice when answers are lost', async () => {
+    const { proxy, limiter, free } = await behindProxy(1_000);
     const owners = [
       owner('key:a', rate('requests', 1, 3_600_000, 100), rate('model_tokens', 1, 3_600_000, 1_000)),
     ];
-    const held: Awaited<ReturnType<typeof limiter.admit>>[] = [];
+    const held: Decision[] = [];
     for (let count = 0; count < 5; count += 1)
       held.push(await limiter.admit({ requestId: `kept ${count}`, owners, demand: demand(1, 10) }));
     proxy.losesAnswers = true;
-    for (let count = 0; count < 5; count += 1) {
-      const startMs = performance.now();
+    for (let count = 0; count < 3; count += 1)
       await expect(
         limiter.admit({ requestId: `lost ${count}`, owners, demand: demand(1, 10) }),
       ).rejects.toBeInstanceOf(RedisAwayError);
-      expect(performance.now() - startMs).toBeLessThan(75 + 100);
-    }
     for (const decision of held)
       if (decision.admitted) await limiter.settle(decision.reservation, { inputTokens: 7, outputTokens: 0 });
     proxy.losesAnswers = false;
     proxy.cut();
-    await until(() => limiter.endings().queued === 0 && connections.admitting.status === 'ready', {
-      withinMs: 5_000,
-    });
-    await until(async () => (await limiter.peek(owners))[0]?.available === 95, { withinMs: 3_000 });
-    expect((await limiter.peek(owners)).map(({ available }) => available)).toEqual([95, 965]);
+    await until(() => limiter.endings().queued === 0, { withinMs: 20_000 });
+    await until(async () => (await free(owners)) === '95,965', { withinMs: 20_000 });
     expect(limiter.endings()).toEqual({ queued: 0, lost: 0 });
-    await limiter.close();
-  });
+  }, 60_000);
 
   it('waits no longer than its time-out for a slow Redis, and gives back what came too late', async () => {
-    const { redis: server, keyPrefix } = parts();
-    const proxy = await startProxy(server.port);
-    const connections = connectRedis({ url: proxy.url }, () => {});
-    await until(() => connections.admitting.status === 'ready' && connections.ending.status === 'ready');
-    const limiter = new RedisLimiter({ connections, keyPrefix });
+    const [timeoutMs, delayMs] = [300, 1_500];
+    const { proxy, limiter, free } = await behindProxy(timeoutMs);
     const owners = [owner('key:a', slots(50))];
-    await limiter.peek(owners);
-    proxy.delayMs = 300;
+    await until(async () => (await free(owners)) === '50', { withinMs: 20_000 });
+    proxy.delayMs = delayMs;
     const startMs = performance.now();
     const asked = Array.from({ length: 20 }, (_, count) =>
       limiter.admit({ requestId: `${count}`, owners, demand: demand(1) }),
     );
     const ends = await Promise.allSettled(asked);
-    expect(performance.now() - startMs).toBeLessThan(75 + 100);
+    // It didn't wait for the answer. Nor did those behind it wait as long again.
+    expect(performance.now() - startMs).toBeLessThan(delayMs);
     expect(ends.every(({ status }) => status === 'rejected')).toBe(true);
     proxy.delayMs = 0;
-    await until(async () => (await limiter.peek(owners))[0]?.available === 50, { withinMs: 3_000 });
-    await limiter.close();
-  });
+    await until(() => limiter.endings().queued === 0, { withinMs: 20_000 });
+    await until(async () => (await free(owners)) === '50', { withinMs: 20_000 });
+  }, 60_000);
+
+  it('makes a connection anew that has been silent for long, without anybody else to notice', async () => {
+    const { proxy, limiter, free } = await behindProxy(1_000);
+    const owners = [owner('key:a', slots(5))];
+    const { connections } = proxy;
+    proxy.losesAnswers = true;
+    await expect(limiter.peek(owners)).rejects.toBeInstanceOf(RedisAwayError);
+    // Answers on the old connections are lost for ever.
+    proxy.losesAnswers = 'old';
+    await until(async () => (await free(owners)) === '5', { withinMs: 20_000, everyMs: 50 });
+    expect(proxy.connections).toBeGreaterThan(connections);
+  }, 60_000);
 });

@@ -1,13 +1,16 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 
 /** A TCP proxy in front of a Redis that can lose or delay what Redis answers. */
 export interface RedisProxy {
   readonly url: string;
-  /** While true, every answer is lost; requests still arrive. */
-  losesAnswers: boolean;
-  /** Every answer comes so much later. */
+  /** Connections made so far. */
+  readonly connections: number;
+  /** While true, every answer is lost; requests still arrive. `old`: only on connections that were made before. */
+  losesAnswers: boolean | 'old';
+  /** Every answer comes so much later, and none overtakes another: a network keeps the order. */
   delayMs: number;
   /** Breaks all connections. */
   cut(): void;
@@ -15,18 +18,34 @@ export interface RedisProxy {
 
 export async function startProxy(redisPort: number): Promise<RedisProxy> {
   const sockets = new Set<Socket>();
+  let connections = 0;
+  let losesAnswers: boolean | 'old' = false;
+  let oldOnes = 0;
   const server = createServer((client) => {
+    connections += 1;
+    const number = connections;
     const redis = connect(redisPort, '127.0.0.1');
     for (const socket of [client, redis]) {
       sockets.add(socket);
       socket.setNoDelay(true);
       socket.on('error', () => {});
+      socket.on('close', () => sockets.delete(socket));
     }
+    /** Ends when the last answer has been passed on. */
+    let passed: Promise<unknown> | undefined;
     client.on('data', (bytes) => redis.write(bytes));
     redis.on('data', (bytes) => {
-      if (proxy.losesAnswers) return;
-      if (proxy.delayMs > 0) setTimeout(() => client.write(bytes), proxy.delayMs);
-      else client.write(bytes);
+      if (losesAnswers === true || (losesAnswers === 'old' && number <= oldOnes)) return;
+      if (proxy.delayMs === 0 && passed === undefined) {
+        client.write(bytes);
+        return;
+      }
+      const arrived = wait(proxy.delayMs);
+      const mine = Promise.all([passed, arrived]).then(() => {
+        client.write(bytes);
+        if (passed === mine) passed = undefined;
+      });
+      passed = mine;
     });
     client.on('close', () => redis.destroy());
     redis.on('close', () => client.destroy());
@@ -36,7 +55,16 @@ export async function startProxy(redisPort: number): Promise<RedisProxy> {
   const port = typeof address === 'object' ? address?.port : undefined;
   const proxy: RedisProxy = {
     url: `redis://127.0.0.1:${port}`,
-    losesAnswers: false,
+    get connections() {
+      return connections;
+    },
+    get losesAnswers() {
+      return losesAnswers;
+    },
+    set losesAnswers(loses) {
+      oldOnes = connections;
+      losesAnswers = loses;
+    },
     delayMs: 0,
     cut() {
       for (const socket of sockets) socket.destroy();
