@@ -1,6 +1,7 @@
 /**
- * The servers of other makers that tests put around Nexus: nginx and redis-server. Taken from PATH, else unpacked from
- * this system's Debian packages into `.tools/servers/`: nothing is installed, no daemon starts, root isn't needed.
+ * The programs of other makers that tests put around Nexus: nginx, redis-server, prometheus and its promtool. Taken
+ * from PATH, else unpacked from this system's Debian packages into `.tools/servers/`: nothing is installed, no daemon
+ * starts, root isn't needed.
  *
  *     node scripts/servers.mjs [name …]     prints { "nginx": { "path": "…", "version": "1.22.1" }, … } as JSON
  *
@@ -42,6 +43,24 @@ export const SERVERS = new Map([
       executable: 'usr/bin/redis-server',
       versionArgs: ['--version'],
       version: /\bv=([\d.]+)/,
+    },
+  ],
+  [
+    'prometheus',
+    {
+      package: 'prometheus',
+      executable: 'usr/bin/prometheus',
+      versionArgs: ['--version'],
+      version: /\bversion ([\d.]+)/,
+    },
+  ],
+  [
+    'promtool',
+    {
+      package: 'prometheus',
+      executable: 'usr/bin/promtool',
+      versionArgs: ['--version'],
+      version: /\bversion ([\d.]+)/,
     },
   ],
 ]);

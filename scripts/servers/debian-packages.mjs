@@ -22,27 +22,30 @@ const RETRY_AFTER_MS = 10 * 60_000;
  * @throws Error that says what to do instead
  */
 export async function unpackFromDebian(folder, name, server) {
-  const home = path.join(folder, name);
-  const executable = path.join(home, 'run');
+  const home = path.join(folder, server.package);
+  const executable = path.join(home, launcherName(name, server));
   if (existsSync(executable)) return { path: executable, version: await runningVersion(executable, server) };
   const install =
-    process.platform === 'darwin' ? `brew install ${name.replace('-server', '')}` : `install ${name}`;
+    process.platform === 'darwin' ? `brew install ${server.package.replace('-server', '')}` : `install ${server.package}`;
   for (const command of ['apt-get', 'dpkg']) {
     if (onPath(command).length === 0) throw new Error(`this system has no ${command}. Remedy: ${install}`);
   }
   return withLock(folder, async () => {
     if (existsSync(executable))
       return { path: executable, version: await runningVersion(executable, server) };
-    const reasonFile = path.join(folder, `${name}.unavailable.txt`);
+    // Another program of the same package was asked for before.
+    if (existsSync(path.join(home, 'files', server.executable))) {
+      await writeLauncher(home, name, server);
+      return { path: executable, version: await runningVersion(executable, server) };
+    }
+    const reasonFile = path.join(folder, `${server.package}.unavailable.txt`);
     const reason = await recentReason(reasonFile);
     if (reason !== undefined) throw new Error(reason);
     const unfinished = `${home}.part-${process.pid}`;
     try {
       await rm(unfinished, { recursive: true, force: true });
       await unpack(folder, unfinished, server.package);
-      const run = path.join(unfinished, 'run');
-      await writeFile(run, launcher(server.executable));
-      await chmod(run, 0o755);
+      const run = await writeLauncher(unfinished, name, server);
       const version = await runningVersion(run, server);
       await rename(unfinished, home);
       await rm(reasonFile, { force: true });
@@ -54,6 +57,29 @@ export async function unpackFromDebian(folder, name, server) {
       throw new Error(why);
     }
   });
+}
+
+/**
+ * @param {string} name of the command
+ * @param {{ package: string }} server
+ * @returns {string} the file below the package's folder that starts it
+ */
+function launcherName(name, server) {
+  return name === server.package ? 'run' : `run-${name}`;
+}
+
+/**
+ * @param {string} home the package's folder
+ * @param {string} name of the command
+ * @param {{ package: string, executable: string }} server
+ * @returns {Promise<string>} the launcher, whole from the moment that it is there
+ */
+async function writeLauncher(home, name, server) {
+  const file = path.join(home, launcherName(name, server));
+  await writeFile(`${file}.part`, launcher(server.executable));
+  await chmod(`${file}.part`, 0o755);
+  await rename(`${file}.part`, file);
+  return file;
 }
 
 /**
