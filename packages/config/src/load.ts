@@ -27,6 +27,8 @@ export interface LoadedConfig {
   readonly principals: Principals;
   /** The file as the user would name it. */
   readonly file: string;
+  /** The same, absolute. */
+  readonly path: string;
 }
 
 export interface LoadOptions {
@@ -36,7 +38,12 @@ export interface LoadOptions {
   readonly cwd: string;
   /** For keys that expire; the system's clock if absent. */
   readonly nowMs?: () => number;
+  /** The file must be there and hold something: it was there before. */
+  readonly isReload?: boolean;
 }
+
+/** A file that is being written, or lost what it said. Started with it, Nexus would take the defaults. */
+const EMPTIED = { wrong: 'the file has become empty', remedy: 'write its settings' };
 
 /**
  * Reads the configuration: the file that --config or CONFIG_PATH names (default ./config.yaml), over it the
@@ -48,7 +55,10 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const named = flags.config ?? (variable(options.env, 'CONFIG_PATH') || undefined);
   const path = resolve(options.cwd, named ?? 'config.yaml');
   const file = shownPath(path, options.cwd);
-  const text = readConfigText(path, { file, chosen: named !== undefined, problems });
+  const chosen = named !== undefined || options.isReload === true;
+  const text = readConfigText(path, { file, chosen, problems });
+  if (options.isReload === true && text?.trim() === '')
+    problems.add({ file, line: undefined, column: undefined }, '', EMPTIED);
   const parsed =
     text === undefined ? undefined : parseYaml(text, { file, environment: options.env, problems });
   const tree: MapTree = parsed?.tree ?? {
@@ -63,6 +73,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     config,
     principals: new Principals(config, nowMs === undefined ? {} : { nowMs }),
     file,
+    path,
   });
 }
 

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '@nexus/config';
 import { createLog } from '@nexus/observe';
@@ -15,6 +15,8 @@ export interface RunningGateway {
   readonly gateway: Gateway;
   readonly url: string;
   readonly port: number;
+  /** Writes the configuration file anew. */
+  configure(change: (text: string) => string): void;
   readonly log: LogLine[];
   /** The raw text of the log. */
   readonly logText: () => string;
@@ -28,10 +30,10 @@ const KEY = 'sk-test-key';
 export async function startInFrontOf(upstreamUrl: string, settings = ''): Promise<RunningGateway> {
   const file = join(await tempDir(), 'config.yaml');
   writeFileSync(file, `listen_port: 0\nlisten_host: 127.0.0.1\ntarget_url: ${upstreamUrl}\n${settings}\n`);
-  const loaded = loadConfig({ args: ['--config', file], env: {}, cwd: '/' });
+  const load = (isReload: boolean) => loadConfig({ args: ['--config', file], env: {}, cwd: '/', isReload });
   const lines: string[] = [];
   const log = createLog({ level: 'debug', write: (text: string) => void lines.push(text) });
-  const gateway = await startGateway(loaded, log);
+  const gateway = await startGateway(load(false), log, () => load(true));
   onTestFinished(async () => {
     const ended = gateway.close(0);
     void gateway.close();
@@ -40,6 +42,7 @@ export async function startInFrontOf(upstreamUrl: string, settings = ''): Promis
   const logText = () => lines.join('');
   return {
     gateway,
+    configure: (text) => writeFileSync(file, text(readFileSync(file, 'utf8'))),
     url: gateway.url,
     port: gateway.port,
     logText,

@@ -6,19 +6,20 @@ import { banner } from './banner.ts';
 import { startStandIn } from './simulate.ts';
 
 /** Runs the gateway until it is told to end; resolves with the exit code. */
-export async function serve(args: readonly string[]): Promise<number> {
-  const simulated = args.includes('--simulate');
-  const settings = args.filter((arg) => arg !== '--simulate');
+export async function serve(given: readonly string[]): Promise<number> {
+  const simulated = given.includes('--simulate');
+  const settings = given.filter((arg) => arg !== '--simulate');
   const standIn = simulated ? await startStandIn() : undefined;
   const target = standIn ? ['--target-url', standIn.url] : [];
-  const loaded = readConfig([...settings, ...target]);
+  const args = [...settings, ...target];
+  const loaded = readConfig(args);
   if (loaded === undefined) {
     await standIn?.close();
     return 1;
   }
   const { config } = loaded;
   const log = createLog({ level: config.logLevel });
-  const gateway = await startOrSay(loaded, log);
+  const gateway = await startOrSay(loaded, log, () => load(args, true));
   if (gateway === undefined) {
     await standIn?.close();
     return 1;
@@ -30,9 +31,13 @@ export async function serve(args: readonly string[]): Promise<number> {
   return code;
 }
 
+function load(args: readonly string[], isReload: boolean): LoadedConfig {
+  return loadConfig({ args, env: process.env, cwd: process.cwd(), isReload });
+}
+
 function readConfig(args: readonly string[]): LoadedConfig | undefined {
   try {
-    return loadConfig({ args, env: process.env, cwd: process.cwd() });
+    return load(args, false);
   } catch (error) {
     if (!(error instanceof ConfigProblems)) throw error;
     process.stderr.write(`${error}\n`);
@@ -40,9 +45,13 @@ function readConfig(args: readonly string[]): LoadedConfig | undefined {
   }
 }
 
-async function startOrSay(loaded: LoadedConfig, log: Log): Promise<Gateway | undefined> {
+async function startOrSay(
+  loaded: LoadedConfig,
+  log: Log,
+  reload: () => LoadedConfig,
+): Promise<Gateway | undefined> {
   try {
-    return await startGateway(loaded, log);
+    return await startGateway(loaded, log, reload);
   } catch (error) {
     const remedy = listenRemedy(error);
     if (remedy === undefined) throw error;
@@ -95,6 +104,7 @@ function untilEnded(gateway: Gateway, log: Log): Promise<number> {
     };
     process.on('SIGTERM', () => end('SIGTERM'));
     process.on('SIGINT', () => end('SIGINT'));
+    process.on('SIGHUP', () => gateway.reload());
     process.on('uncaughtException', broke);
     process.on('unhandledRejection', broke);
   });

@@ -2,12 +2,14 @@ import type { Limiter } from '@nexus/domain';
 import type { RequestHandler } from 'express';
 import type { Drain } from './drain.ts';
 import type { InFlight } from './in-flight.ts';
+import type { LiveConfig } from './live-config.ts';
 
 export interface HealthParts {
   readonly version: string;
   readonly limiter: Limiter;
   readonly inFlight: InFlight;
   readonly drain: Drain;
+  readonly live: LiveConfig;
   readonly nowMs: () => number;
 }
 
@@ -25,7 +27,11 @@ export function health(parts: HealthParts): RequestHandler {
   const startedMs = parts.nowMs();
   return (_req, res) => {
     const { keeper, status } = parts.limiter.state();
-    res.json({ ...condition(parts, startedMs), limiter: { keeper, status } });
+    res.json({
+      ...condition(parts, startedMs),
+      limiter: { keeper, status },
+      config: { status: parts.live.state.status },
+    });
   };
 }
 
@@ -34,7 +40,8 @@ export function healthInside(parts: HealthParts): RequestHandler {
   const startedMs = parts.nowMs();
   return (_req, res) => {
     const limiter = parts.limiter.state();
-    res.json({ ...condition(parts, startedMs), limiter, requests_in_flight: parts.inFlight.size });
+    const config = parts.live.state;
+    res.json({ ...condition(parts, startedMs), limiter, config, requests_in_flight: parts.inFlight.size });
   };
 }
 
