@@ -46,8 +46,14 @@ export interface RunningGateway {
 
 const MAIN = fileURLToPath(new URL('../../gateway/src/main.ts', import.meta.url));
 
-/** Starts a gateway that knows every client's keys and lets other keys pass through as they are. */
-export async function startGateway(clients: readonly string[]): Promise<RunningGateway> {
+/**
+ * Starts a gateway that knows every client's keys and lets other keys pass through as they are. `more`: further lines of its
+ * configuration.
+ */
+export async function startGateway(
+  clients: readonly string[],
+  more: readonly string[] = [],
+): Promise<RunningGateway> {
   const upstream = await startSimulator();
   const folder = await mkdtemp(join(tmpdir(), 'nexus-clients-'));
   const file = join(folder, 'config.yaml');
@@ -58,7 +64,7 @@ export async function startGateway(clients: readonly string[]): Promise<RunningG
     ...entry(client, 'daily'),
     ...entry(client, 'small'),
   ]);
-  const settings = ['listen_port: 0', 'listen_host: 127.0.0.1', `target_url: ${upstream.url}`];
+  const settings = ['listen_port: 0', 'listen_host: 127.0.0.1', `target_url: ${upstream.url}`, ...more];
   if (keys.length > 0) settings.push('require_known_keys: false', 'keys:', ...keys);
   await writeFile(file, `${settings.join('\n')}\n`);
   const cleanUp = async () => {

@@ -6,8 +6,8 @@ import type { Exchange } from './exchange.ts';
 const MOST_WAITING = 1_000;
 
 /**
- * The header by which an SDK says how long its client waits for an answer, in seconds. openai-node and Anthropic's cut the fraction off
- * (`0` is below a second), the Python SDKs write it.
+ * The headers by which an SDK says how long its client waits for an answer, in seconds. openai-node and Anthropic's cut the fraction off
+ * (`0` is below a second), the Python SDKs write it. openai-node 7 says it only of calls that have a time-out of their own.
  */
 const PATIENCE_HEADERS = ['x-stainless-timeout', 'x-stainless-read-timeout'] as const;
 const SECONDS = /^\d{1,7}(?:\.\d{1,9})?$/;
