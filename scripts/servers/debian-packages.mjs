@@ -26,7 +26,9 @@ export async function unpackFromDebian(folder, name, server) {
   const executable = path.join(home, launcherName(name, server));
   if (existsSync(executable)) return { path: executable, version: await runningVersion(executable, server) };
   const install =
-    process.platform === 'darwin' ? `brew install ${server.package.replace('-server', '')}` : `install ${server.package}`;
+    process.platform === 'darwin'
+      ? `brew install ${server.package.replace('-server', '')}`
+      : `install ${server.package}`;
   for (const command of ['apt-get', 'dpkg']) {
     if (onPath(command).length === 0) throw new Error(`this system has no ${command}. Remedy: ${install}`);
   }
