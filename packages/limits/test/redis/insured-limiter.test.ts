@@ -13,7 +13,6 @@ import {
   startInstances,
   use,
 } from './insured-harness.ts';
-import { startProxy } from './redis-proxy.ts';
 
 const SILENT = { commandTimeoutMs: SILENT_MS };
 
@@ -88,7 +87,7 @@ describe.skipIf(noRedis)('the insured limiter when Redis', () => {
 
   it('is gone without a word makes its connections anew', async () => {
     const redis = await startRedis();
-    const proxy = await startProxy(redis.port);
+    const proxy = await startRedisProxy(redis.port);
     const instance = await startInstance(proxy.url, SILENT);
     const owners = [owner('key:a', slots(5))];
     await use(instance, owners);

@@ -5,7 +5,6 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { connectRedis, RedisAwayError, RedisLimiter } from '../../src/index.ts';
 import { calendar, demand, MINUTE_MS, owner, rate, SECOND_MS, slots } from '../limit-shapes.ts';
 import { sharedConnections } from './redis-harness.ts';
-import { startProxy } from './redis-proxy.ts';
 
 const redis = noRedis ? undefined : await startRedis();
 const shared = redis ? await sharedConnections(redis.url) : undefined;
@@ -176,7 +175,7 @@ describe.skipIf(noRedis)('the Redis limiter when a client hammers an empty bucke
 describe.skipIf(noRedis)('the Redis limiter behind a network that fails', () => {
   async function behindProxy(commandTimeoutMs: number) {
     const { redis: server, keyPrefix } = parts();
-    const proxy = await startProxy(server.port);
+    const proxy = await startRedisProxy(server.port);
     const connections = connectRedis({ url: proxy.url, commandTimeoutMs }, () => {});
     const limiter = new RedisLimiter({ connections, keyPrefix });
     onTestFinished(() => limiter.close());
