@@ -8,6 +8,7 @@ export { freePort } from './free-port.ts';
 export { type HandClock, handClock } from './hand-clock.ts';
 export { type RawAnswer, rawRequest } from './raw-request.ts';
 export { readSse, type SseEvent } from './read-sse.ts';
+export { type RedisProxy, startRedisProxy } from './redis-proxy.ts';
 export { selfSignedCert } from './self-signed-cert.ts';
 export { type ProcessEnd, type ProcessOptions, type StartedProcess, startProcess } from './start-process.ts';
 export { tempDir } from './temp-dir.ts';

@@ -1,4 +1,4 @@
-import { until } from '@nexus/testkit';
+import { startRedisProxy, until } from '@nexus/testkit';
 import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import { describe, expect, it } from 'vitest';
 import { calendar, owner, rate, SECOND_MS, slots } from '../limit-shapes.ts';

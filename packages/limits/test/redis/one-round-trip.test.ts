@@ -1,5 +1,5 @@
 import type { Decision, OwnerLimits } from '@nexus/domain';
-import { until } from '@nexus/testkit';
+import { startRedisProxy, until } from '@nexus/testkit';
 import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { connectRedis, RedisAwayError, RedisLimiter } from '../../src/index.ts';
