@@ -101,6 +101,56 @@ export class SharedRedis {
   }
 }
 
+/** Where alerts are posted. The address and the secret are private fields. */
+export class Alerts {
+  readonly format: 'json' | 'slack';
+  readonly #webhook: string;
+  readonly #secret: string | undefined;
+
+  constructor(format: 'json' | 'slack', webhook: string, secret: string | undefined) {
+    this.format = format;
+    this.#webhook = webhook;
+    this.#secret = secret;
+    Object.freeze(this);
+  }
+
+  get webhook(): string {
+    return this.#webhook;
+  }
+
+  /** Signs what is posted; absent: it goes unsigned. */
+  get secret(): string | undefined {
+    return this.#secret;
+  }
+}
+
+/** A price in US dollars: for a million tokens, for a call, for a search. */
+export interface PriceSetting {
+  /** A model's name or pattern. */
+  readonly model: string;
+  /** The first day that it holds for, UTC. */
+  readonly from?: string | undefined;
+  /** The model whose published price it has. */
+  readonly sameAs?: string | undefined;
+  readonly inputUsdPerMillion?: number;
+  readonly cachedInputUsdPerMillion?: number;
+  readonly cacheWriteUsdPerMillion?: number;
+  readonly cacheWrite1hUsdPerMillion?: number;
+  readonly outputUsdPerMillion?: number;
+  readonly reasoningUsdPerMillion?: number;
+  readonly audioInputUsdPerMillion?: number;
+  readonly cachedAudioUsdPerMillion?: number;
+  readonly audioOutputUsdPerMillion?: number;
+  readonly imageInputUsdPerMillion?: number;
+  readonly cachedImageUsdPerMillion?: number;
+  readonly imageOutputUsdPerMillion?: number;
+  readonly usdPerCall?: number;
+  readonly usdPerWebSearch?: number;
+}
+
+/** What to do with a model whose price isn't known. */
+export type UnknownModel = 'tokens_only' | 'refuse' | `assume:${string}`;
+
 export interface ModelLimits {
   /** As the configuration names it, e.g. `gpt-4o*`. */
   readonly pattern: string;
@@ -143,6 +193,9 @@ export interface Config {
   };
   /** How long a request may wait for a bucket to refill; 0: not at all. */
   readonly maxWaitMs: number;
+  readonly prices: readonly PriceSetting[];
+  readonly unknownModel: UnknownModel;
+  readonly alerts?: Alerts;
   readonly reserve: 'learned' | 'strict';
   readonly onDisconnect: 'cancel' | 'drain';
   readonly askUsage: boolean;

@@ -7,12 +7,15 @@ const NOUNS: Readonly<Record<Counted, string>> = {
   model_tokens: 'tokens',
   input_tokens: 'input tokens',
   output_tokens: 'output tokens',
+  usd: 'US dollars',
 };
 const PERIODS = new Map([
   [1_000, 'second'],
   [60_000, 'minute'],
   [3_600_000, 'hour'],
 ]);
+
+const NANO_PER_USD = 1e9;
 
 /** More keys or models than this are counted, not listed. */
 const MOST_LINES = 10;
@@ -27,7 +30,9 @@ function describeLimit(limit: Limit): string {
       return `${count(limit.amount, NOUNS[limit.counts])} per ${PERIODS.get(limit.periodMs)}${burst}`;
     }
     case 'calendar':
-      return `${count(limit.amount, NOUNS[limit.counts])} per ${limit.period} (${limit.timeZone})`;
+      return limit.counts === 'usd'
+        ? `$${(limit.amount / NANO_PER_USD).toLocaleString('en-US')} per ${limit.period} (${limit.timeZone})`
+        : `${count(limit.amount, NOUNS[limit.counts])} per ${limit.period} (${limit.timeZone})`;
     case 'concurrency':
       return `${count(limit.slots, 'requests')} at once`;
     case 'size':

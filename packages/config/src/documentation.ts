@@ -1,6 +1,7 @@
 import { FORMATS } from './formats.ts';
 import { LATER } from './later.ts';
 import { LIMIT_KINDS } from './limit-settings.ts';
+import { PRICE_AMOUNTS } from './price-settings.ts';
 import { SCALAR_ENTRIES } from './scalar-settings.ts';
 import { LIST_SHAPES } from './shape.ts';
 
@@ -104,6 +105,27 @@ Customers are named by their team's keys alone; \`from: body.user\` or \`from: b
 \`key_hash\` stands in place of \`key\`, so that the file holds no secret: the HMAC-SHA-256 that \`nexus keys hash\` prints.
 `;
 
+const MONEY = `
+## Money
+
+\`usd_per_day\` and \`usd_per_month\` are budgets: \`50\`, \`0.25\` or \`{ limit: 50, alert_at: [50%, 80%, 100%] }\`, in US dollars with nine decimals at most, for a key, a
+team, a feature, a customer (by its tier), a model or the gateway. What a call may cost is reserved before it goes and settled by what it cost, in integer nano-dollars. A budget that
+is spent answers 429 \`insufficient_quota\` until the day or month ends, or until it is raised. Prices are the published ones of the models' makers, by date; \`prices\` overrides and adds:
+
+\`\`\`yaml
+prices:
+  my-model:                              # a name, or a pattern such as my-*
+    - { input_usd_per_million: 0.5, cached_input_usd_per_million: 0.1, output_usd_per_million: 1.5 }
+    - { from: 2026-11-01, input_usd_per_million: 0.4, output_usd_per_million: 1.2 }   # from that day on, UTC
+  my-azure-deployment: { same_as: gpt-4o }
+unknown_model: tokens_only               # or refuse, or assume:gpt-4o
+alerts: { webhook: "https://hooks.company.com/nexus", secret: "\${ALERT_SECRET}", format: json }   # json or slack
+\`\`\`
+
+A price may name ${PRICE_AMOUNTS.map(([name]) => `\`${name}\``).join(', ')}. What it doesn't name costs what the nearest one costs: cached input as input, reasoning as output.
+\`alert_at\` also works at a day's or month's requests and tokens. Each threshold is told once in its day or month, in the log and to \`alerts.webhook\`.
+`;
+
 const REDIS = `
 ## Redis
 
@@ -152,6 +174,7 @@ export function configurationMarkdown(): string {
     ...limits,
     KEYS,
     GOVERNANCE,
+    MONEY,
     REDIS,
     '\n## Not in this version\n\nThese names are refused, never read and ignored.\n\n| where | names |\n|---|---|\n',
     ...later,
@@ -177,6 +200,7 @@ function meaningOf(name: string): string {
     ['model_tokens', 'Tokens, prompt and answer together,'],
     ['input_tokens', 'Tokens of prompts'],
     ['output_tokens', 'Tokens of answers'],
+    ['usd', 'US dollars'],
   ]);
   return `${nouns.get(what ?? '') ?? ''} per ${kind?.kind === 'calendar' ? `calendar ${period}` : period}.`;
 }

@@ -162,6 +162,17 @@ export function redisUrlFinding(raw: unknown): Finding | undefined {
   return isWhole && !/\s/.test(raw) ? undefined : REDIS_URL;
 }
 
+const unknownModel: Format = {
+  title: '`tokens_only`, `refuse`, `assume:` and a model',
+  holds: 'string',
+  json: { type: 'string', pattern: '^(tokens_only|refuse|assume:.+)$' },
+  read(raw) {
+    if (raw === 'tokens_only' || raw === 'refuse') return value(raw);
+    if (typeof raw === 'string' && /^assume:[\w.:@/+-]{1,128}$/.test(raw)) return value(raw);
+    return no('is none of its choices', 'write tokens_only, refuse or such as assume:gpt-4o');
+  },
+};
+
 const path: Format = {
   title: 'path',
   holds: 'string',
@@ -224,6 +235,7 @@ export const FORMATS = {
   'nexus-grace': duration(0),
   'nexus-size': size,
   'nexus-host': host,
+  'nexus-unknown-model': unknownModel,
   'nexus-on-redis-failure': oneOf('local', 'closed', 'open'),
   'nexus-redis-url': redisUrl,
   'nexus-url': upstreamUrl,

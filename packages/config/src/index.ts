@@ -1,7 +1,9 @@
 export {
+  Alerts,
   type Config,
   KeyEntry,
   type ModelLimits,
+  type PriceSetting,
   type RedisReach,
   SharedRedis,
   TlsFiles,

@@ -10,6 +10,8 @@ export type Scope =
   | 'owner'
   | 'team'
   | 'customers'
+  | 'price'
+  | 'alerts'
   | 'redis'
   | 'on_redis_failure'
   | 'tls'
@@ -20,14 +22,13 @@ export type Scope =
  * and ignored is worse than none.
  */
 export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map([
-  ['file', new Set(['unknown_model', 'upstreams', 'prices', 'alerts', 'ledger'])],
+  ['file', new Set(['upstreams', 'ledger'])],
   ['admin', new Set(['tokens'])],
-  ['limit', new Set(['shadow', 'alert_at'])],
-  ['limits', new Set(['second', 'minute', 'hour', 'day', 'month'].map((period) => `usd_per_${period}`))],
+  ['limit', new Set(['shadow'])],
 ]);
 
 /** The scalars among them that would also come from the environment or a flag. */
-export const LATER_SCALARS: readonly string[] = ['unknown_model'];
+export const LATER_SCALARS: readonly string[] = [];
 
 /** What to say of a name that this version cannot keep; undefined for every other name. */
 export function notSupported(scope: Scope, name: string): Finding | undefined {

@@ -2,7 +2,7 @@ import type { Counted, Limit, OnRedisFailure } from '@nexus/domain';
 import { isShowable, nearestName } from './did-you-mean.ts';
 import { notSupported } from './later.ts';
 import { BROKEN, type Finding } from './problems.ts';
-import { parseWhole } from './quantity.ts';
+import { parseUsd, parseWhole } from './quantity.ts';
 
 const COUNTED: readonly Counted[] = ['requests', 'model_tokens', 'input_tokens', 'output_tokens'];
 
@@ -39,6 +39,8 @@ export const LIMIT_KINDS: ReadonlyMap<string, LimitKind> = new Map<string, Limit
       { kind: 'calendar', counts, period },
     ]),
   ]),
+  ['usd_per_day', { kind: 'calendar', counts: 'usd', period: 'day' }],
+  ['usd_per_month', { kind: 'calendar', counts: 'usd', period: 'month' }],
   ['concurrent_requests', { kind: 'concurrency' }],
   ['max_request_tokens', { kind: 'size' }],
   ['max_output_tokens', { kind: 'size' }],
@@ -69,6 +71,7 @@ export function readLimit(
   let amountValue = value;
   let burstValue = options.sharedBurst;
   let onRedisFailure: OnRedisFailure | undefined;
+  let alertAt = kind.kind === 'calendar' && kind.counts === 'usd' ? ALERT_AT : undefined;
   const findings: LimitFinding[] = [];
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     const fields = new Map<string, unknown>(Object.entries(value));
@@ -77,6 +80,11 @@ export function readLimit(
     }
     amountValue = fields.get('limit');
     burstValue = fields.get('burst') ?? burstValue;
+    if (fields.has('alert_at')) {
+      const read = alertAtOf(kind, fields.get('alert_at'));
+      if ('wrong' in read) findings.push({ at: 'alert_at', ...read });
+      else alertAt = read;
+    }
     if (fields.has('on_redis_failure')) {
       const read = onRedisFailureOf(fields.get('on_redis_failure'));
       if (kind.kind === 'size') {
@@ -97,14 +105,21 @@ export function readLimit(
     return fail(...findings, { wrong: 'has no `limit`', remedy: `write ${name}: { limit: 10 }` });
   }
   if (amountValue === BROKEN || burstValue === BROKEN) return fail(...findings);
-  const amount = parseWhole(amountValue);
+  const isMoney = kind.kind === 'calendar' && kind.counts === 'usd';
+  const amount = isMoney ? parseUsd(amountValue) : parseWhole(amountValue);
+  if (isMoney && amount === undefined) return fail(...findings, MONEY);
+  if (isMoney && amount !== undefined && amount >= GRAINS_BOUND)
+    return fail(...findings, { wrong: 'is too large', remedy: 'write at most 4503599' });
   if (amount === undefined) return fail(...findings, amountFinding(name, kind, amountValue));
   const most =
     kind.kind === 'rate' ? Math.floor((GRAINS_BOUND - 1) / RATE_PERIODS[kind.period]) : GRAINS_BOUND - 1;
   if (amount >= GRAINS_BOUND || (burstValue === undefined && amount > most)) {
     return fail(...findings, { wrong: 'is too large', remedy: `write at most ${most}` });
   }
-  const own = onRedisFailure === undefined ? {} : { onRedisFailure };
+  const own = {
+    ...(onRedisFailure === undefined ? {} : { onRedisFailure }),
+    ...(alertAt === undefined ? {} : { alertAt }),
+  };
   if (kind.kind !== 'rate') {
     return findings.length > 0
       ? fail(...findings)
@@ -154,8 +169,28 @@ function burstFinding(amount: number, burst: number | undefined, most: number): 
   return burst > most ? { wrong: 'is too large', remedy: `write at most ${most}` } : undefined;
 }
 
+/** Where nothing else is said, a budget tells when it is half, nearly and wholly spent. */
+const ALERT_AT: readonly number[] = Object.freeze([50, 80, 100]);
+
+const MONEY: Finding = {
+  wrong: 'is no amount of US dollars',
+  remedy: 'write such as 50 or 0.25, at most 4503599; 0 refuses everything',
+};
+
+/** `[50%, 80%]` as ascending numbers, or what is wrong with it. */
+function alertAtOf(kind: LimitKind, value: unknown): readonly number[] | Finding {
+  if (kind.kind !== 'calendar')
+    return { wrong: 'stands at a limit that is no day’s or month’s', remedy: 'remove it' };
+  const remedy = 'write such as [50%, 80%, 100%]';
+  if (!Array.isArray(value)) return { wrong: 'is not a list', remedy };
+  const percents = value.map((one: unknown) => Number(/^(\d{1,3})%$/.exec(String(one))?.[1] ?? Number.NaN));
+  if (!percents.every((percent) => percent >= 1 && percent <= 100))
+    return { wrong: 'holds something else than per cent from 1% to 100%', remedy };
+  return Object.freeze([...new Set(percents)].toSorted((one, other) => one - other));
+}
+
 /** What `{ limit, … }` may hold. */
-const LIMIT_FIELDS: readonly string[] = ['limit', 'burst', 'on_redis_failure'];
+const LIMIT_FIELDS: readonly string[] = ['limit', 'burst', 'alert_at', 'on_redis_failure'];
 
 type ReadWord = { readonly ok: true; readonly word: OnRedisFailure } | ({ readonly ok: false } & Finding);
 
@@ -170,7 +205,7 @@ function unknownField(field: string): LimitFinding {
     return { at: field, wrong: 'is not supported by this version of Nexus', remedy: later.remedy };
   const meant = nearestName(field, LIMIT_FIELDS);
   if (meant !== undefined) return { at: field, wrong: 'is unknown', remedy: `did you mean \`${meant}\`?` };
-  const remedy = 'a limit has `limit`, `burst` and `on_redis_failure`';
+  const remedy = 'a limit has `limit`, `burst`, `alert_at` and `on_redis_failure`';
   // A name that is not made like a setting's may be a secret; it is not repeated.
   if (!isShowable(field)) return { wrong: 'holds an unknown name', remedy };
   return { at: field, wrong: 'is unknown', remedy };

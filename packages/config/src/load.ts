@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { readAlerts } from './alert-settings.ts';
 import type { Config, ModelLimits } from './config.ts';
 import { readConfigText, shownPath } from './config-file.ts';
 import { ENVIRONMENT, readEnvironment } from './environment-settings.ts';
@@ -9,6 +10,7 @@ import { type Environment, variable } from './interpolation.ts';
 import { readKeys } from './key-entries.ts';
 import { isModelPattern, modelMatcher } from './model-pattern.ts';
 import { limitSet, ownerLimits, readNamedLimits } from './owner-limits.ts';
+import { readPrices } from './price-settings.ts';
 import { Principals } from './principals.ts';
 import { type Place, ProblemList } from './problems.ts';
 import { readOnRedisFailure, readRedis } from './redis-settings.ts';
@@ -142,6 +144,7 @@ function buildConfig(
   );
   const tiers = readTiers(tree, { timeZone, problems });
   const teams = readTeams(tree, { tiers, timeZone, problems });
+  const alerts = readAlerts(tree, { folder, problems });
   const keys = readKeys(tree, { defaults, tiers, teams, timeZone, folder, problems });
   const tls = readTlsFiles(
     fileAt('tls.cert_file', scalars.tls.cert_file),
@@ -185,6 +188,9 @@ function buildConfig(
       fromEnvironment.has('on_redis_failure') || fromFlags.has('on_redis_failure'),
     ),
     maxWaitMs: scalars.max_wait,
+    prices: readPrices(tree),
+    unknownModel: unknownModelOf(scalars.unknown_model),
+    ...(alerts === undefined ? {} : { alerts }),
     reserve: scalars.reserve,
     onDisconnect: scalars.on_disconnect,
     askUsage: scalars.ask_usage,
@@ -202,6 +208,11 @@ function buildConfig(
 
 function withPlace(values: ReadonlyMap<string, string>, place: Place): Map<string, ScalarText> {
   return new Map([...values].map(([path, raw]) => [path, { raw, place }]));
+}
+
+function unknownModelOf(text: string): Config['unknownModel'] {
+  if (text.startsWith('assume:')) return `assume:${text.slice('assume:'.length)}`;
+  return text === 'refuse' ? 'refuse' : 'tokens_only';
 }
 
 /** The origin, and the path without slashes at its end. */

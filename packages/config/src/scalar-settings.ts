@@ -25,6 +25,7 @@ export interface ScalarValues {
   redis_url: string | null;
   on_redis_failure: 'local' | 'closed' | 'open';
   max_wait: number;
+  unknown_model: string;
   require_known_keys: boolean | null;
   reserve: 'learned' | 'strict';
   on_disconnect: 'cancel' | 'drain';
@@ -96,6 +97,13 @@ const SCALAR_SETTINGS: Settings<ScalarValues> = {
     0,
     'How long a request may wait, in order, for a bucket to refill instead of being refused. It holds its slots meanwhile. No wait is longer than the client has said it waits.',
     '0s',
+  ),
+  unknown_model: scalar(
+    'unknown_model',
+    'nexus-unknown-model',
+    'tokens_only',
+    'What a model costs whose price is not known. `tokens_only`: nothing, its tokens are counted. `refuse`: it may not be called where a budget holds. ' +
+      '`assume:gpt-4o`: what that model costs.',
   ),
   require_known_keys: scalar<boolean>(
     'require_known_keys',

@@ -5,6 +5,7 @@ import { FORMATS, type JsonSchema, parseAddress } from './formats.ts';
 import { LIMIT_KINDS, type LimitKind, readLimit } from './limit-settings.ts';
 import { isModelPattern } from './model-pattern.ts';
 import { BROKEN, type Finding } from './problems.ts';
+import { parseUsd } from './quantity.ts';
 
 /** A leaf that says itself what is wrong with it. */
 export function leaf(check: (value: unknown) => Finding | undefined, json: JsonSchema) {
@@ -233,3 +234,40 @@ export const keyHash = leaf(
       : { wrong: 'is not what `nexus keys hash` prints', remedy: 'write hmac-sha256: and 64 hex digits' },
   { type: 'string', pattern: KEY_HASH.source },
 );
+
+/** A day of the calendar. */
+export const date = leaf(
+  (value) =>
+    typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) && parseDate(value, 'UTC') !== undefined
+      ? undefined
+      : { wrong: 'is not a day', remedy: 'write such as 2026-11-01' },
+  { type: 'string', pattern: String.raw`^\d{4}-\d{2}-\d{2}$` },
+);
+
+/** An amount of US dollars, not below 0. */
+export const usd = leaf(
+  (value) =>
+    parseUsd(value) === undefined
+      ? { wrong: 'is no amount of US dollars', remedy: 'write such as 0.5, with nine decimals at most' }
+      : undefined,
+  { anyOf: [{ type: 'number', minimum: 0 }, { type: 'string' }] },
+);
+
+/** Where alerts are posted. The address may be a secret by itself, and is never repeated. */
+export const webhook = leaf(
+  (value) =>
+    typeof value === 'string' && (value.startsWith('file:') || webhookFinding(value) === undefined)
+      ? undefined
+      : WEBHOOK,
+  { type: 'string', pattern: '^(https?://|file:)' },
+);
+
+const WEBHOOK: Finding = {
+  wrong: 'is no URL of http or https',
+  remedy: 'write such as https://hooks.company.com/nexus',
+};
+
+/** What is wrong with the address of a webhook. */
+export function webhookFinding(text: string): Finding | undefined {
+  return /^https?:\/\/[^/]/.test(text) && URL.canParse(text) && !/\s/.test(text) ? undefined : WEBHOOK;
+}

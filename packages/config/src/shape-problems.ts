@@ -46,6 +46,13 @@ function report(
   problems: ProblemList,
 ): void {
   const { place, tree } = locate(entry, issue.path);
+  if (issue.code === 'invalid_union') {
+    // One mapping, or a list of such: what is wrong is said of the form that was chosen.
+    const [one = [], list = []] = issue.errors;
+    for (const inner of tree?.kind === 'list' ? list : one)
+      report({ ...inner, path: [...issue.path, ...inner.path] }, setting, entry, problems);
+    return;
+  }
   const path = settingPath([setting, ...issue.path], entry.value);
   const add = (at: Place, wrong: string, remedy: string) => problems.add(at, path, { wrong, remedy });
   if (issue.code === 'unrecognized_keys') {
@@ -57,7 +64,7 @@ function report(
   } else if (tree === undefined) {
     const parent = settingPath([setting, ...issue.path.slice(0, -1)], entry.value);
     const name = String(issue.path.at(-1));
-    if (issue.code === 'custom' && KNOWN.key?.includes(name) !== true) {
+    if (issue.code === 'custom' && !EXAMPLES.has(name) && KNOWN.key?.includes(name) !== true) {
       add(place, `\`${path}\` ${issue.message}`, remedyOf(issue));
     } else {
       add(place, `\`${parent}\` has no \`${name}\``, EXAMPLES.get(name) ?? `add \`${name}\``);
@@ -92,6 +99,7 @@ const KNOWN: Partial<Record<Scope, readonly string[]>> = {
 };
 
 const EXAMPLES = new Map([
+  ['webhook', 'write such as `webhook: https://hooks.company.com/nexus`'],
   ['id', 'write such as `id: search-prod`'],
   ['key', `write such as \`key: \${SEARCH_PROD_KEY}\``],
   ['limits', 'write `limits:` with at least one limit'],
@@ -102,7 +110,8 @@ function scopeOf(path: Path): Scope {
   const last = path.at(-1);
   if (last === 'limits' || last === 'each_key' || setting === 'tiers') return 'limits';
   if (setting === 'teams') return last === 'customers' ? 'customers' : path.length === 2 ? 'team' : 'owner';
-  if (setting === 'redis' || setting === 'on_redis_failure') return setting;
+  if (setting === 'prices') return 'price';
+  if (setting === 'alerts' || setting === 'redis' || setting === 'on_redis_failure') return setting;
   return setting === 'keys' ? 'key' : 'owner';
 }
 
@@ -131,7 +140,7 @@ function locate(
 /** What isn't made like a name may be a secret. */
 const SHOWABLE = /^[A-Za-z0-9_.-]{1,64}$/;
 /** The mappings whose names come from users. */
-const NAMED_BY_USERS: ReadonlySet<PropertyKey> = new Set(['models', 'api_keys', 'teams', 'tiers']);
+const NAMED_BY_USERS: ReadonlySet<PropertyKey> = new Set(['models', 'prices', 'api_keys', 'teams', 'tiers']);
 
 /** `keys[0].limits.burst`, `models["gpt-4o*"].limits`. A name in `api_keys` is a secret: its position stands for it. */
 function settingPath(path: Path, root: Tree): string {
@@ -143,7 +152,8 @@ function settingPath(path: Path, root: Tree): string {
       shown += SHOWABLE.test(String(step)) ? `.${String(step)}` : '[…]';
     else if ((setting === 'teams' || setting === 'tiers') && ID.test(String(step)))
       shown += `.${String(step)}`;
-    else if (setting === 'models' && isModelPattern(String(step))) shown += `["${String(step)}"]`;
+    else if ((setting === 'models' || setting === 'prices') && isModelPattern(String(step)))
+      shown += `["${String(step)}"]`;
     else shown += `[${root.kind === 'map' ? [...root.entries.keys()].indexOf(String(step)) : 0}]`;
   }
   return shown;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { PRICE_AMOUNTS } from './price-settings.ts';
 import {
+  date,
   expires,
   id,
   keyHash,
@@ -14,6 +16,8 @@ import {
   redisAddress,
   secret,
   trueOrFalse,
+  usd,
+  webhook,
 } from './shape-leaves.ts';
 
 const word = oneOf('local', 'closed', 'open');
@@ -40,10 +44,18 @@ const team = z.strictObject({
   customers: customers.optional(),
 });
 
+const price = z.strictObject({
+  from: date.optional(),
+  same_as: plainText.optional(),
+  ...Object.fromEntries(PRICE_AMOUNTS.map(([name]) => [name, usd.optional()])),
+});
+
 /** The names in the mappings that are checked by shape and have few. */
 export const SHAPE_NAMES = {
   team: Object.keys(team.shape),
   customers: Object.keys(customers.shape),
+  price: Object.keys(price.shape),
+  alerts: ['webhook', 'secret', 'format'],
 };
 
 /** Lists and mappings of the file, each checked by its shape; scalars are in scalar-settings.ts. */
@@ -77,6 +89,14 @@ export const LIST_SHAPES = {
   teams: namedBy(team).describe(
     'Teams: limits of their keys together, of each of them, of their features and customers.',
   ),
+  prices: z
+    .record(z.string(), z.union([price, z.array(price)]))
+    .describe(
+      'Prices of models in US dollars, by name or pattern, over the published ones; a list of them for several dates.',
+    ),
+  alerts: z
+    .strictObject({ webhook, secret: secret.optional(), format: oneOf('json', 'slack').optional() })
+    .describe('Where to tell that a budget is spent up to a threshold.'),
   keys: z
     .array(
       z.strictObject({

@@ -87,7 +87,7 @@ describe('a limit', () => {
       expect(found, name).toContain('is too large');
       expect(limitsOf(`{ ${name}: ${most} }`), name).toBeDefined();
       expect(problems(`{ ${name}: ${most + 1} }`), name).toContain('is too large');
-      if (kind !== 'rate') expect(most).toBe(2 ** 52 - 1);
+      if (kind !== 'rate' && !name.startsWith('usd')) expect(most).toBe(2 ** 52 - 1);
     }
     expect(problems('{ requests_per_hour: { limit: 1, burst: 1250999897 } }')).toContain(
       'requests_per_hour.burst` is too large',

@@ -72,6 +72,8 @@ describe('a configuration', () => {
       reserve: 'learned',
       onRedisFailure: { rates: 'local', budgets: 'local' },
       teams: new Map(),
+      prices: [],
+      unknownModel: 'tokens_only',
       maxWaitMs: 0,
       onDisconnect: 'cancel',
       askUsage: true,

@@ -62,6 +62,8 @@ export interface Demand {
   readonly inputTokens: number;
   /** Held until settled. */
   readonly outputTokens: number;
+  /** What the call may cost, in nano-dollars: held until settled. Absent: nothing. */
+  readonly nanoUsd?: number;
 }
 
 /**

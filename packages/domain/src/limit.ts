@@ -1,5 +1,8 @@
-/** What a limit counts. `model_tokens` are input and output together. */
-export type Counted = 'requests' | 'model_tokens' | 'input_tokens' | 'output_tokens';
+/**
+ * What a limit counts. `model_tokens` are input and output together; `usd` is money, in integer nano-dollars, and a limit of it a
+ * budget.
+ */
+export type Counted = 'requests' | 'model_tokens' | 'input_tokens' | 'output_tokens' | 'usd';
 
 /**
  * How a limit is decided while Redis is away. `local`: by this instance's part of it. `closed`: not at all, the request is answered
@@ -36,6 +39,8 @@ export interface CalendarLimit extends BucketOptions {
   readonly period: 'day' | 'month';
   readonly amount: number;
   readonly timeZone: string;
+  /** Per cent of the amount at which an alert goes out, ascending; absent: at none. */
+  readonly alertAt?: readonly number[];
 }
 
 /** At most `slots` requests in flight at once. */

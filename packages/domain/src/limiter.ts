@@ -19,6 +19,8 @@ export interface Admission {
 export interface Settlement {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** What the call cost, in nano-dollars; absent: nothing. */
+  readonly nanoUsd?: number;
 }
 
 /** How full the limiter's own house is, for /health. */

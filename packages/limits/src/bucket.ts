@@ -25,7 +25,7 @@ export function grainsPerUnit(limit: BucketLimit): number {
 /** Units of this bucket that a request asks for. */
 export function unitsAsked(limit: BucketLimit, demand: Demand): number {
   if (limit.kind === 'concurrency') return demand.requests;
-  return limit.counts === 'requests' ? demand.requests : tokensOf(limit, demand);
+  return limit.counts === 'requests' ? demand.requests : usedOf(limit, demand);
 }
 
 /** The part of them that is held until the end; 0 where the limit counts requests, which are charged at once. */
@@ -40,13 +40,14 @@ export function isChargedAtOnce(limit: BucketLimit): boolean {
 
 /** Units that a settlement charges. Requests were charged before, slots never are. */
 function unitsUsed(limit: BucketLimit, used: Settlement): number {
-  return limit.kind === 'concurrency' || limit.counts === 'requests' ? 0 : tokensOf(limit, used);
+  return limit.kind === 'concurrency' || limit.counts === 'requests' ? 0 : usedOf(limit, used);
 }
 
-function tokensOf(limit: Exclude<BucketLimit, { kind: 'concurrency' }>, tokens: Settlement): number {
-  if (limit.counts === 'input_tokens') return tokens.inputTokens;
-  if (limit.counts === 'output_tokens') return tokens.outputTokens;
-  return tokens.inputTokens + tokens.outputTokens;
+function usedOf(limit: Exclude<BucketLimit, { kind: 'concurrency' }>, used: Settlement): number {
+  if (limit.counts === 'input_tokens') return used.inputTokens;
+  if (limit.counts === 'output_tokens') return used.outputTokens;
+  if (limit.counts === 'usd') return used.nanoUsd ?? 0;
+  return used.inputTokens + used.outputTokens;
 }
 
 /** Whether this is the bucket of that limit. Amounts may differ: a limit keeps its bucket when they change. */

@@ -83,6 +83,7 @@ export class MemoryLimiter implements Limiter {
     return this.#end(reservation, {
       inputTokens: tokens(used.inputTokens),
       outputTokens: tokens(used.outputTokens),
+      nanoUsd: tokens(used.nanoUsd ?? 0),
     });
   }
 

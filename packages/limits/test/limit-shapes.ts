@@ -36,6 +36,6 @@ export function owner(name: string, ...buckets: BucketLimit[]): OwnerLimits {
   return { owner: name, buckets, sizes: [] };
 }
 
-export function demand(requests: number, inputTokens = 0, outputTokens = 0) {
-  return { requests, inputTokens, outputTokens };
+export function demand(requests: number, inputTokens = 0, outputTokens = 0, nanoUsd = 0) {
+  return { requests, inputTokens, outputTokens, nanoUsd };
 }

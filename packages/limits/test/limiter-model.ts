@@ -273,9 +273,9 @@ function isCharged(limit: BucketLimit): boolean {
   return limit.kind !== 'concurrency' && limit.counts === 'requests';
 }
 
-function unitsOf(limit: BucketLimit, { requests, inputTokens, outputTokens }: Demand): bigint {
+function unitsOf(limit: BucketLimit, { requests, inputTokens, outputTokens, nanoUsd = 0 }: Demand): bigint {
   if (limit.kind === 'concurrency') return BigInt(requests);
-  const units = { requests, input_tokens: inputTokens, output_tokens: outputTokens };
+  const units = { requests, input_tokens: inputTokens, output_tokens: outputTokens, usd: nanoUsd };
   return BigInt(limit.counts === 'model_tokens' ? inputTokens + outputTokens : units[limit.counts]);
 }
 

@@ -34,6 +34,8 @@ const LIMITS = [
   calendar('requests', 11),
   calendar('requests', 23, 'month', 'Asia/Kolkata'),
   calendar('model_tokens', 307, 'day', 'Asia/Kolkata'),
+  calendar('usd', 9_000_000),
+  calendar('usd', 5_000_000_000_000, 'month'),
   slots(1),
   slots(3),
 ];
@@ -76,10 +78,16 @@ const someTokens = fc.oneof(
   { weight: 1, arbitrary: fc.nat(400) },
   { weight: 1, arbitrary: fc.constantFrom(0, 149_999_999, 75_000_001) },
 );
+/** So that sums are as large as money is. */
+const NANO_USD_A_TOKEN = 60_000;
 export const someDemand: fc.Arbitrary<Demand> = fc
-  .tuple(fc.constantFrom(1, 1, 1, 1, 0, 2), someTokens, someTokens)
-  .map(([requests, input, output]) => demand(requests, input, output));
-const someUse = fc.record({ inputTokens: someTokens, outputTokens: someTokens });
+  .tuple(fc.constantFrom(1, 1, 1, 1, 0, 2), someTokens, someTokens, someTokens)
+  .map(([requests, input, output, cost]) => demand(requests, input, output, cost * NANO_USD_A_TOKEN));
+const someUse = fc.tuple(someTokens, someTokens, someTokens).map(([inputTokens, outputTokens, cost]) => ({
+  inputTokens,
+  outputTokens,
+  nanoUsd: cost * NANO_USD_A_TOKEN,
+}));
 export const someTime = fc.oneof(
   { weight: 6, arbitrary: fc.nat(1_500) },
   { weight: 3, arbitrary: fc.nat(30_000) },
@@ -186,8 +194,7 @@ export class Sequence {
     if (step.does === 'admit') {
       const charged = owners.filter((_, index) => step.who >= 2 || index === step.who);
       const id = `request-${this.#count++}`;
-      const { demand: wants } = step;
-      const maxWaitMs = this.harness.canWait ? (step.maxWaitMs ?? 0) : 0;
+      const { demand: wants, maxWaitMs = 0 } = step;
       const verdict = model.judge(charged, wants, nowMs, maxWaitMs);
       const decision = await limiter.admit({ requestId: id, owners: charged, demand: wants, maxWaitMs });
       if (decision.admitted) {

@@ -108,7 +108,11 @@ export class StandIn {
   async cancel(reservation: Reservation): Promise<void> {
     const admission = this.#end(reservation);
     if (!admission) return;
-    this.#used.takeBack(admission.owners, { ...admission.demand, inputTokens: 0, outputTokens: 0 });
+    this.#used.takeBack(admission.owners, {
+      requests: admission.demand.requests,
+      inputTokens: 0,
+      outputTokens: 0,
+    });
     await this.#memory.cancel(reservation);
   }
 
@@ -245,10 +249,11 @@ export class StandIn {
     const owners = [{ owner, buckets: [limit], sizes: [] }];
     const decision = await this.#memory.admit({ requestId, owners, demand });
     if (!decision.admitted) return;
-    const isOutput = limit.counts === 'output_tokens';
+    const { counts } = limit;
     await this.#memory.settle(decision.reservation, {
-      inputTokens: isCharged || isOutput ? 0 : units,
-      outputTokens: isOutput ? units : 0,
+      inputTokens: counts === 'input_tokens' || counts === 'model_tokens' ? units : 0,
+      outputTokens: counts === 'output_tokens' ? units : 0,
+      nanoUsd: counts === 'usd' ? units : 0,
     });
   }
 

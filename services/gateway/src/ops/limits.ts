@@ -1,5 +1,6 @@
 import type { Config, Principals } from '@nexus/config';
 import { type BucketLimit, type BucketView, GatewayError, type Limiter } from '@nexus/domain';
+import { formatUsd } from '@nexus/prices';
 import type { RequestHandler } from 'express';
 import { fail } from '../handle.ts';
 import { type Arrival, arrive } from '../path/arrive.ts';
@@ -11,18 +12,24 @@ function shown({ owner, limit, size, available, untilFullMs }: BucketView): Reco
   return {
     limit: `${owner}/${limit.name}`,
     ...rule(limit),
-    size,
-    available,
-    used: size - available,
+    size: shownUnits(limit, size),
+    available: shownUnits(limit, available),
+    used: shownUnits(limit, size - available),
     full_in_ms: untilFullMs,
   };
+}
+
+/** Money in dollars, everything else in its own units. */
+function shownUnits(limit: BucketLimit, units: number): number {
+  return limit.kind !== 'concurrency' && limit.counts === 'usd' ? Number(formatUsd(units)) : units;
 }
 
 /** What the bucket counts, and how it fills: what a client needs to know to compare it with what was let through. */
 function rule(limit: BucketLimit): Record<string, string | number> {
   const { kind } = limit;
   if (kind === 'concurrency') return { kind };
-  const { counts, amount } = limit;
+  const { counts } = limit;
+  const amount = shownUnits(limit, limit.amount);
   if (kind === 'rate') return { kind, counts, amount, period_ms: limit.periodMs };
   return { kind, counts, amount, period: limit.period, time_zone: limit.timeZone };
 }

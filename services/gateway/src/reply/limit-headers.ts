@@ -10,6 +10,7 @@ const FAMILY_OF = {
   model_tokens: 'tokens',
   input_tokens: 'input-tokens',
   output_tokens: 'output-tokens',
+  usd: undefined,
 } as const;
 
 const NAMES = {

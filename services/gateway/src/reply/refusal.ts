@@ -1,4 +1,5 @@
 import type { BucketLimit, Denied, Refusal, SizeLimit } from '@nexus/domain';
+import { formatUsd } from '@nexus/prices';
 import { goDuration } from './go-duration.ts';
 
 /** What is told to a client whose request a limit refused. */
@@ -21,8 +22,9 @@ const WHAT = {
   model_tokens: 'tokens',
   input_tokens: 'input tokens',
   output_tokens: 'output tokens',
+  usd: 'US dollars',
 };
-const SHORT = { requests: 'R', model_tokens: 'T', input_tokens: 'IT', output_tokens: 'OT' };
+const SHORT = { requests: 'R', model_tokens: 'T', input_tokens: 'IT', output_tokens: 'OT', usd: '$' };
 const PERIODS = new Map([
   [1000, ['second', 'sec', 'PS']],
   [60_000, ['minute', 'min', 'PM']],
@@ -35,7 +37,9 @@ function described(limit: BucketLimit): string {
   const what = WHAT[limit.counts];
   const short = SHORT[limit.counts];
   if (limit.kind === 'calendar')
-    return `${what} per ${limit.period} (${short}P${limit.period === 'day' ? 'D' : 'MO'})`;
+    return limit.counts === 'usd'
+      ? `${what} per ${limit.period}`
+      : `${what} per ${limit.period} (${SHORT[limit.counts]}P${limit.period === 'day' ? 'D' : 'MO'})`;
   const [, word, letters] = PERIODS.get(limit.periodMs) ?? ['', `${limit.periodMs} ms`, ''];
   return `${what} per ${word} (${short}${letters})`;
 }
@@ -53,7 +57,8 @@ export function refusalReply(denied: Denied, model: string | undefined, nowMs: n
   const { owner, limit, used, requested, size } = refusal;
   const type = limit.kind === 'concurrency' || limit.counts === 'requests' ? 'requests' : 'tokens';
   const name = `${owner}/${limit.name}`;
-  const sums = `Limit ${size}, Used ${used}, Requested ${requested}`;
+  const amount = (units: number) => shownUnits(limit, units);
+  const sums = `Limit ${amount(size)}, Used ${amount(used)}, Requested ${amount(requested)}`;
   const where = `for ${model ?? 'requests'} in ${owner} on ${described(limit)}: ${sums}`;
   if (retryAfterMs === 'never') return tooLarge(refusal, name, type, where);
   if (limit.kind === 'calendar') {
@@ -71,6 +76,11 @@ export function refusalReply(denied: Denied, model: string | undefined, nowMs: n
   const message = `Rate limit reached ${where}. Please try again in ${goDuration(retryAfterMs)}. Limit: ${name}${refill(limit)}.`;
   const shouldRetry = retryAfterMs > LONGEST_SLEEP_MS ? false : undefined;
   return { type, code: 'rate_limit_exceeded', message, limit: name, retryAfterMs, shouldRetry };
+}
+
+/** Units as people read them: money in dollars. */
+function shownUnits(limit: BucketLimit, units: number): string {
+  return limit.kind !== 'concurrency' && limit.counts === 'usd' ? `$${formatUsd(units)}` : String(units);
 }
 
 function tooLarge(refusal: Refusal, name: string, type: 'requests' | 'tokens', where: string): RefusalReply {
