@@ -1,6 +1,7 @@
 import type { BucketLimit, Demand, OwnerLimits } from '@nexus/domain';
 import { unitsAsked } from '../bucket.ts';
 import { windowAt } from '../calendar.ts';
+import { LARGEST } from '../limit-problem.ts';
 
 /** Units used of one bucket. */
 interface Used {
@@ -62,7 +63,7 @@ export class UsedAway {
         // What is given back of a window that is over is over, too.
         if (sign < 0 && !isSame) continue;
         const before = isSame ? known.units : 0;
-        own.used.set(limit.name, { units: before + sign * unitsAsked(limit, tokens), window });
+        own.used.set(limit.name, { units: before + sign * unitsOf(limit, tokens), window });
       }
     }
   }
@@ -70,6 +71,18 @@ export class UsedAway {
   #windowOf(limit: BucketLimit): number {
     return limit.kind === 'calendar' ? windowAt(limit.timeZone, limit.period, this.#nowMs()) : 0;
   }
+}
+
+/** Tokens as somebody else reported them: what isn't a number above 0 is none. */
+function unitsOf(limit: BucketLimit, tokens: Demand): number {
+  const { inputTokens, outputTokens } = tokens;
+  return whole(
+    unitsAsked(limit, { ...tokens, inputTokens: whole(inputTokens), outputTokens: whole(outputTokens) }),
+  );
+}
+
+function whole(units: number): number {
+  return units > 0 ? Math.min(Math.ceil(units), LARGEST) : 0;
 }
 
 /** What Redis is to be told, of which some goes with the requests that are still open. */

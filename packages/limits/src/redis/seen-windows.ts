@@ -79,6 +79,22 @@ export class SeenWindows {
   }
 
   /**
+   * A request is cancelled. While its lease runs, its charges don't count as used for sure; when it has run out they do, and it may yet
+   * be cancelled.
+   */
+  expectLess({ owners, units }: Asking): void {
+    let place = 0;
+    for (const owner of owners) {
+      const used = this.#owners.get(owner.key)?.used;
+      for (const [index, { kind }] of owner.buckets.entries()) {
+        const less = kind === CALENDAR_CHARGED ? (units[place] ?? 0) : 0;
+        if (used && less > 0) used[index] = Math.max(0, (used[index] ?? 0) - less);
+        place += 1;
+      }
+    }
+  }
+
+  /**
    * Looks at what was settled and not seen since.
    * @throws RedisAwayError
    */

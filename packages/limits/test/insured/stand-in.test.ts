@@ -124,6 +124,24 @@ describe('without Redis, each class of limits by its word:', () => {
   });
 });
 
+describe('without Redis, what a request is said to have used', () => {
+  it('counts as nothing where it is nonsense', async () => {
+    const { standIn, seen } = one(LOCAL);
+    const limits = owner('key:a', perDay, rate('output_tokens', 1, HOUR_MS, 500));
+    seen.learn([limits], views(limits), START_MS);
+    const uses: [number, number][] = [
+      [Number.NaN, 20],
+      [-5, 10.5],
+      [Number.NEGATIVE_INFINITY, -1],
+    ];
+    for (const [inputTokens, outputTokens] of uses) {
+      const decision = await ask(standIn, [limits]);
+      if (decision.admitted) await standIn.settle(decision.reservation, { inputTokens, outputTokens });
+    }
+    expect((await standIn.takeUsed()).map(({ units }) => units)).toEqual([[31, 31]]);
+  });
+});
+
 describe('without Redis, a local window of the calendar', () => {
   it('has nothing where nobody has seen it, which is no refusal by the limit', async () => {
     const { standIn } = one(LOCAL);
