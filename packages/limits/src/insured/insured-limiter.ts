@@ -30,9 +30,13 @@ const BY_REDIS = { decides: 'redis', decidesBudgets: 'redis' } as const;
  * A Redis limiter that goes on deciding when Redis is away. `local`: by this instance's part of each limit, so that all instances together
  * keep within it; `closed`: `admit` rejects with `limiter_unavailable`; `open`: the limit refuses nothing, and counts. A request with any
  * `closed` limit is rejected; otherwise its `local` limits decide. Of a window of the calendar, `local` gives only a part of what
- * was last seen available: where nothing is known of it, or the part is used up, `admit` rejects too. When Redis is back, it is told what was used meanwhile and what is still held, and decides again.
+ * was last seen available: where nothing is known of it, or the part is used up, `admit` rejects too.
  *
- * Over an outage of T, in `local`, at most one burst more than burst + rate · T passes: the one that passed before.
+ * When Redis is back, it is told what was used meanwhile and what is still held, and decides again. An emptied one has its rates full
+ * again, but not its windows of the calendar: each instance gives back what it saw used. What no living instance has seen begins full.
+ *
+ * Over an outage of T, in `local`, at most one burst more than burst + rate · T passes: the one that passed before. An instance that
+ * alone has lost Redis adds its part to what the others let through.
  */
 export class InsuredLimiter implements Limiter {
   readonly #redis: RedisLimiter;
