@@ -4,6 +4,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import { fail, handle, type Parts } from './handle.ts';
 import { type HealthParts, health, healthInside, ready } from './ops/health.ts';
 import { limits } from './ops/limits.ts';
+import { metricsPage } from './ops/metrics.ts';
 import { arrive } from './path/arrive.ts';
 import { isClosing } from './reply/closing.ts';
 
@@ -61,6 +62,7 @@ export function adminApp(parts: Parts, inside: HealthParts): Express {
   const app = shell();
   app.get('/health', healthInside(inside));
   app.get('/ready', ready(inside));
+  app.get('/metrics', metricsPage(parts.metrics));
   app.use(notFound(parts));
   app.use(errorDoor(parts));
   return app;

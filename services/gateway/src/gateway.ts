@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Config, LoadedConfig } from '@nexus/config';
 import { GatewayError } from '@nexus/domain';
 import { LearnedOutput } from '@nexus/limits';
-import type { Log } from '@nexus/observe';
+import { createMetrics, type Log } from '@nexus/observe';
 import { CallReader } from '@nexus/tokens';
 import { adminApp, listener } from './app.ts';
 import type { Parts } from './handle.ts';
@@ -11,6 +11,7 @@ import { LEASE_MS, makeLimiter } from './limiter.ts';
 import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
 import { LiveConfig } from './ops/live-config.ts';
+import { presentState } from './ops/metrics.ts';
 import { Turns } from './path/turns.ts';
 import { replyError } from './reply/own-reply.ts';
 import { createServer, listen } from './server.ts';
@@ -65,6 +66,13 @@ export async function startGateway(
     onSlowClient: ({ exchange }) => replyError(exchange, new GatewayError('request_timeout')),
   });
   const { target, timeouts, onDisconnect, askUsage } = config;
+  const drain = new Drain(inFlight, timeouts.drainMs);
+  const turns = new Turns({ longestMs: config.maxWaitMs, nowMs });
+  const metrics = createMetrics({
+    version: VERSION,
+    present: () => presentState({ limiter, onRedisFailure: config.onRedisFailure, inFlight, turns, drain }),
+    nowMs,
+  });
   const parts: Parts = {
     get config() {
       return live.config;
@@ -78,21 +86,22 @@ export async function startGateway(
     reader: new CallReader(),
     limiter,
     learned: new LearnedOutput(),
-    turns: new Turns({ longestMs: config.maxWaitMs, nowMs }),
+    turns,
     upstream: {
       metered: new MeteredUpstream({ target, timeouts, onDisconnect, askUsage }, nowMs),
       passthrough: new Passthrough({ target, timeouts }, nowMs),
     },
     inFlight,
     log,
+    metrics,
     nowMs,
   };
-  const drain = new Drain(inFlight, timeouts.drainMs);
   const inside = { version: VERSION, limiter, inFlight, drain, live, nowMs };
   const server = createServer(listener(parts, inside), config.tls);
   server.on('upgrade', (req, socket: Socket, head) => void handleUpgrade(req, socket, head, parts));
   const admin = config.admin ? createServer(adminApp(parts, inside), undefined) : undefined;
   const { port, adminUrl } = await open(server, admin, config).catch(async (error: unknown) => {
+    metrics.close();
     await limiter.close();
     throw error;
   });
@@ -105,6 +114,7 @@ export async function startGateway(
     if (admin) await closeNow(admin);
     await Promise.all([parts.reader.close(), parts.upstream.metered.close(), limiter.close()]);
     parts.upstream.passthrough.close();
+    metrics.close();
     await log.flush();
   };
   let closing: Promise<void> | undefined;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config, Principals } from '@nexus/config';
 import { GatewayError, type Limiter, type Usage } from '@nexus/domain';
 import type { LearnedOutput } from '@nexus/limits';
-import type { Log } from '@nexus/observe';
+import type { Log, Metrics } from '@nexus/observe';
 import type { CallReader } from '@nexus/tokens';
 import type { Flight, InFlight } from './ops/in-flight.ts';
 import { admit, type MayNotPass } from './path/admit.ts';
@@ -31,6 +31,7 @@ export interface Parts {
   readonly upstream: Upstream;
   readonly inFlight: InFlight;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** Whose X-Forwarded-For is believed. */
   readonly proxies: TrustedProxies;
   /** A clock that never jumps, in milliseconds. */
@@ -75,14 +76,16 @@ export function refuse(exchange: Exchange, { reply }: MayNotPass): void {
 /** The last steps of every path, whatever happened on it: settle what was held, and record. Never rejects. */
 export async function conclude(flight: Flight, usage: Usage | undefined, parts: Parts): Promise<void> {
   const { exchange, reservation } = flight;
+  const endedMs = parts.nowMs();
   if (reservation) {
     try {
       await settle(exchange, reservation, usage, parts.limiter, parts.learned);
     } catch (error) {
       exchange.cause ??= error;
     }
+    exchange.settlementMs = parts.nowMs() - endedMs;
   }
-  record(exchange, parts.log, parts.nowMs());
+  record(exchange, parts, endedMs);
   parts.inFlight.remove(flight);
 }
 

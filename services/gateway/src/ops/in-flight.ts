@@ -39,6 +39,18 @@ export class InFlight {
     return this.#flights.length;
   }
 
+  /** How many answers are being streamed, and how many WebSockets are open. */
+  streams(): { readonly sse: number; readonly webSockets: number } {
+    let sse = 0;
+    let webSockets = 0;
+    for (const { exchange, breakOff: isWebSocket } of this.#flights) {
+      if (exchange.upstreamStatus === undefined) continue;
+      if (isWebSocket) webSockets += 1;
+      else if (exchange.reading?.stream) sse += 1;
+    }
+    return { sse, webSockets };
+  }
+
   add(exchange: Exchange): Flight {
     const flight: Flight = { exchange, place: this.#flights.length };
     this.#flights.push(flight);

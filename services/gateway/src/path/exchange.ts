@@ -61,7 +61,11 @@ export interface Exchange {
   upstreamRequestId?: string;
   upstreamStartedMs?: number;
   firstByteMs?: number;
+  /** When the first event of the answer came, by the path's clock. */
+  firstDataMs?: number;
   usage?: Usage;
+  /** From the answer's end until its usage was settled. */
+  settlementMs?: number;
   ending: Ending;
   errorCode?: ErrorCode;
   /** What failed inside, for the log. */

@@ -1,11 +1,23 @@
-import type { Log, RequestEnd } from '@nexus/observe';
+import type { EndedRequest, Log, Metrics, RequestEnd } from '@nexus/observe';
 import type { Exchange } from './exchange.ts';
 
-/** The last step, whatever happened: one log line. */
-export function record(exchange: Exchange, log: Log, nowMs: number): void {
-  const { decision, reading, refusal, upstreamStartedMs } = exchange;
+/** Where a request that has ended is recorded. */
+export interface Records {
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** The last step, whatever happened: one log line, and the metrics. `endedMs`: when its answer ended. */
+export function record(exchange: Exchange, { log, metrics }: Records, endedMs: number): void {
+  const ended = endedRequest(exchange, endedMs);
+  log.request(ended);
+  metrics.request(ended);
+}
+
+function endedRequest(exchange: Exchange, endedMs: number): EndedRequest {
+  const { decision, reading, refusal, startedMs, upstreamStartedMs, firstDataMs } = exchange;
   const denial = decision?.admitted === false ? decision : undefined;
-  log.request({
+  return {
     message: howItEnded(exchange),
     requestId: exchange.requestId,
     keyId: exchange.identity?.principal.keyId,
@@ -34,14 +46,22 @@ export function record(exchange: Exchange, log: Log, nowMs: number): void {
       outputTokens: exchange.reservedOutputTokens ?? 0,
     },
     usage: exchange.usage,
-    durationMs: nowMs - exchange.startedMs,
+    durationMs: endedMs - startedMs,
     firstByteMs: exchange.firstByteMs,
     limiterMs: exchange.limiterMs,
     waitedMs: exchange.waitedMs,
-    upstreamMs: upstreamStartedMs === undefined ? undefined : nowMs - upstreamStartedMs,
+    upstreamMs: upstreamStartedMs === undefined ? undefined : endedMs - upstreamStartedMs,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
-  });
+    kind: exchange.kind,
+    tier: exchange.identity?.principal.tier,
+    sent: exchange.sent,
+    brokeOff: exchange.ending === 'upstream broke',
+    upstreamStartMs: upstreamStartedMs === undefined ? undefined : upstreamStartedMs - startedMs,
+    firstChunkMs: reading?.stream && firstDataMs !== undefined ? firstDataMs - startedMs : undefined,
+    settlementMs: exchange.settlementMs,
+    buckets: decision?.buckets,
+  };
 }
 
 /** The fixed sentence of the line. */

@@ -180,7 +180,10 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     if (meter === undefined) return;
     const before = meter.dataEvents;
     const forClient = meter.write(chunk);
-    if (meter.dataEvents !== before) this.#lastDataMs = this.#nowMs();
+    if (meter.dataEvents !== before) {
+      this.#lastDataMs = this.#nowMs();
+      this.#exchange.firstDataMs ??= this.#lastDataMs;
+    }
     if (forClient === undefined || this.#clientGone) return;
     if (!this.#writer.chunk(forClient)) {
       controller.pause();
