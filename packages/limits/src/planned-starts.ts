@@ -108,13 +108,14 @@ export function planStart(starts: PlannedStart[], atMs: number, units: number): 
   else starts.splice(index, 0, { atMs, units });
 }
 
-/** Forgets units that were to begin at an instant. */
-export function unplanStart(starts: PlannedStart[], atMs: number, units: number): void {
+/** Forgets units that were to begin at an instant; false: nothing was. */
+export function unplanStart(starts: PlannedStart[], atMs: number, units: number): boolean {
   const index = starts.findIndex((start) => start.atMs === atMs);
   const start = starts[index];
-  if (!start) return;
+  if (!start) return false;
   start.units -= units;
   if (start.units <= 0) starts.splice(index, 1);
+  return true;
 }
 
 /** Units that have yet to begin. */

@@ -222,9 +222,8 @@ export function useRate(state: RateState, units: number): void {
 export function giveBackRate(state: RateState, charge: RateCharge): void {
   const { units, era, place, level, atMs } = charge;
   const isPlanned = atMs > state.tsMs;
-  if (isPlanned) strike(state, charge);
   const isOfEra = era === state.era;
-  if (!isOfEra && !isPlanned) return;
+  if (isPlanned ? !strike(state, charge) : !isOfEra) return;
   const isBefore = isOfEra && (state.givenBackFrom === 0 || place < state.givenBackFrom);
   const isLast = isOfEra && place === state.charges;
   let back = units * state.periodMs;
@@ -245,10 +244,11 @@ export function giveBackRate(state: RateState, charge: RateCharge): void {
   if (state.givenBack >= LARGEST) beginEra(state);
 }
 
-function strike(state: RateState, { atMs, units }: RateCharge): void {
-  if (!state.starts) return;
-  unplanStart(state.starts, atMs, units);
+/** Takes a charge off the plan, if it is there. */
+function strike(state: RateState, { atMs, units }: RateCharge): boolean {
+  if (!state.starts || !unplanStart(state.starts, atMs, units)) return false;
   if (state.starts.length === 0) state.starts = undefined;
+  return true;
 }
 
 /** Milliseconds until the grains needed are free, when what is held counts as used. */

@@ -9,14 +9,10 @@ import type { MakeLimiter } from './limiter-harness.ts';
  * What every limiter must do, wherever it keeps its buckets. `runs` is the number of random sequences that the widest
  * properties try, some 6,000 in all for 1,600; a limiter behind a socket may take fewer.
  */
-export function limiterContract(
-  name: string,
-  make: MakeLimiter,
-  { runs, waits = false }: { readonly runs: number; readonly waits?: boolean },
-): void {
+export function limiterContract(name: string, make: MakeLimiter, { runs }: { readonly runs: number }): void {
   agreesWithModel(name, make, runs);
   keepsItsWindows(name, make, runs);
   decides(name, make);
   endsWhatItHolds(name, make);
-  if (waits) letsRequestsWait(name, make, runs);
+  letsRequestsWait(name, make, runs);
 }

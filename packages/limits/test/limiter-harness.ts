@@ -4,7 +4,6 @@ import { MemoryLimiter } from '../src/index.ts';
 /** A limiter whose time is set by hand. */
 export interface LimiterHarness {
   readonly limiter: Limiter;
-  readonly canWait?: boolean;
   /** Sets the limiter's clock, in milliseconds. */
   setNow(nowMs: number): void;
   /** Every stored record, comparable with `toEqual`: what a refusal must leave as it is. */
@@ -22,7 +21,6 @@ export const makeMemoryLimiter: MakeLimiter = async (nowMs) => {
   const limiter = new MemoryLimiter({ clock: () => clockMs, leaseMs: LEASE_MS, sliceMs: SLICE_MS });
   return {
     limiter,
-    canWait: true,
     setNow(toMs) {
       clockMs = toMs;
     },

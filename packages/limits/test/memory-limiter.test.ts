@@ -1,4 +1,4 @@
 import { limiterContract } from './limiter-contract.ts';
 import { makeMemoryLimiter } from './limiter-harness.ts';
 
-limiterContract('the memory limiter', makeMemoryLimiter, { runs: 1_600, waits: true });
+limiterContract('the memory limiter', makeMemoryLimiter, { runs: 1_600 });

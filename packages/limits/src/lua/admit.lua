@@ -2,21 +2,22 @@
 --
 -- KEYS     records and markers, in any order; the message names them by their place
 -- ARGV[1]  numbers as msgpack: lease ms, slice ms, slack ms, how many requests, then each:
---            place of its marker (0: only look), number of owners, then for each owner:
+--            place of its marker (0: only look), how long it may wait (ms), number of owners, then for each owner:
 --              place of its record, units to count as open, number of buckets, then for each bucket:
 --                id, units asked, size, and: rate: amount, period · calendar: window, four bounds (see window_at)
 -- ARGV[2…4] how long (ms) a record lives that holds something, the marker of a request under way, and that of an ended one
 -- Returns  msgpack integers: now, then for each request a status and:
---            1 admitted, 2 admitted before, or only looked at, 0 refused: for each owner its time; for each bucket the grains free, those
---              that would be free if all that was held or open before came back, and for a calendar its window
+--            1 admitted, 2 admitted before, or only looked at, 0 refused: a wait; for each owner its time; for each bucket the grains free,
+--              those that would be free if all that was held or open before came back, and for a calendar its window. The wait (ms) is
+--              until the request begins; of one refused, where others are to begin, until it would be let in; else 0
 --            -1 it has ended before · -2 the calendar's bounds don't hold the time that follows
 local out, n = { now }, 1
 -- Of the request that is looked at, for each bucket: where it begins, and where its free grains stand in `out`.
-local at, shown = {}, {}
+local at_of, shown = {}, {}
 
 -- Looks at every bucket and shows it. Gives back the place after the request, whether all have room, and the time that no bounds hold.
 local function look(q, owners)
-  local k, has_room, strange = 0, true, nil
+  local k, has_room, strange, has_starts = 0, true, nil, false
   for _ = 1, owners do
     local place, buckets = a[q], a[q + 2]
     local r = record(place)
@@ -35,14 +36,22 @@ local function look(q, owners)
         q = q + 3
       else
         local b = find(r, id)
-        at[k] = b or 0
+        at_of[k] = b or 0
         if kind <= 1 then
           grain = a[q + 4]
           if size > 0 then
             back = size * grain
             if b then back = back - missing_under(r, b, size, grain) end
             free = back
-            if kind == 0 then back = back + open * grain
+            if kind == 0 then
+              local list = starts_of(place, id)
+              if list then
+                has_starts = true
+                if units > 0 and earliest(back, size * grain, a[q + 3], list, time, units * grain, time) ~= time then has_room = false end
+                local later = planned(list)
+                free, back = free - later, back - later
+              end
+              back = back + open * grain
             elseif b then free = free - held(r, b + 4) * grain end
           end
           q = q + 5
@@ -64,7 +73,8 @@ local function look(q, owners)
           q = q + 8
         end
       end
-      if units > 0 and (units > size or units * grain > free) then has_room = false end
+      local is_planned = kind == 0 and has_starts and starts_of(place, id)
+      if units > 0 and (units > size or not is_planned and units * grain > free) then has_room = false end
       out[n + 1], out[n + 2] = free, back
       shown[k] = n + 1
       n = n + 2
@@ -74,10 +84,76 @@ local function look(q, owners)
       end
     end
   end
-  return q, has_room, strange
+  return q, has_room, strange, has_starts
 end
 
-local function take(q, owners, marker)
+-- The first instant from `from` on that suits a bucket; nil: none is sure to. `is_sure`: whatever ends or doesn't, and one that can be
+-- remembered; else the one to expect. `free` is of now.
+local function suits(q, kind, place, b, free, from, is_sure)
+  local units, size, time, r = a[q + 1], a[q + 2], times[place], records[place]
+  if units == 0 then return from end
+  if units > size then return nil end
+  if kind > 1 then
+    if units <= free then return from end
+    if is_sure then return nil end
+    local again = time + 1000
+    if kind ~= 3 then
+      local index = (b > 0 and r[b + 2] > a[q + 3] and r[b + 2] or window_at(q + 3, time)) - a[q + 3]
+      again = a[q + 5 + (index > 2 and 2 or index)]
+    end
+    return again > from and again or from
+  end
+  local amount, grain = a[q + 3], a[q + 4]
+  local list, needed = kind == 0 and starts_of(place, a[q]), units * grain
+  if list then
+    local level = size * grain - missing_under(r, b, size, grain)
+    local at = earliest(level, size * grain, amount, list, time, needed, from)
+    if not is_sure or at <= time then return at end
+    return memorable(list, size * grain, amount, time, needed, at)
+  end
+  if is_sure and kind == 1 and b > 0 and units + held(r, b + 4) > size then return nil end
+  local at = needed <= free and time or time + math.ceil((needed - free) / amount)
+  return at > from and at or from
+end
+
+-- The first instant that suits every bucket, if it is not more than `longest` from now.
+local function agree(first, owners, longest, is_sure)
+  local at, before = now, nil
+  while at ~= before do
+    before = at
+    local q, k = first, 0
+    for _ = 1, owners do
+      local place, buckets = a[q], a[q + 2]
+      q = q + 3
+      for _ = 1, buckets do
+        k = k + 1
+        local kind = a[q] % 8
+        local from = at > times[place] and at or times[place]
+        local suited = suits(q, kind, place, at_of[k], out[shown[k]], from, is_sure)
+        if not suited then return nil end
+        if suited > from then at = suited end
+        q = q + (kind == 3 and 3 or kind <= 1 and 5 or 8)
+      end
+    end
+    if at - now > longest then return nil end
+  end
+  return at
+end
+
+-- Remembers a charge that is to come. Gives back what will be missing right after it.
+local function plan_charge(place, b, start, grains, full)
+  local r, lists = records[place], starts[place]
+  if not lists then
+    lists = {}
+    starts[place] = lists
+  end
+  local list = lists[r[b]] or {}
+  lists[r[b]] = list
+  plan(list, start, grains)
+  return full - level_planned(full - r[b + 1], full, r[b + 2], list, times[place], start)
+end
+
+local function take(q, owners, marker, start)
   local k, m, taken = 0, 0, {}
   for _ = 1, owners do
     local place, open, buckets = a[q], a[q + 1], a[q + 2]
@@ -95,7 +171,7 @@ local function take(q, owners, marker)
     for _ = 1, buckets do
       k = k + 1
       local id, units, size = a[q], a[q + 1], a[q + 2]
-      local kind, b = id % 8, at[k]
+      local kind, b = id % 8, at_of[k]
       if kind == 3 then
         out[shown[k]] = out[shown[k]] - open
         q = q + 3
@@ -111,9 +187,13 @@ local function take(q, owners, marker)
           end
           if kind == 1 then r[b + 4 + slot] = r[b + 4 + slot] + units
           else
-            r[b + 1], r[b + 5] = r[b + 1] + units * period, r[b + 5] + 1
-            taken[m + 1], taken[m + 2], taken[m + 3], taken[m + 4] = r[b + 4], r[b + 5], r[b + 1], r[b + 6]
-            m = m + 4
+            local missing, delay = r[b + 1] + units * period, 0
+            r[b + 5] = r[b + 5] + 1
+            if start > time then
+              delay, missing = start - time, plan_charge(place, b, start, units * period, size * period)
+            else r[b + 1] = missing end
+            taken[m + 1], taken[m + 2], taken[m + 3], taken[m + 4], taken[m + 5] = r[b + 4], r[b + 5], missing, r[b + 6], delay
+            m = m + 5
           end
           out[shown[k]] = out[shown[k]] - units * period
         end
@@ -138,29 +218,43 @@ local function take(q, owners, marker)
       end
     end
   end
+  -- The last: when it begins, for one that asks again.
+  taken[m + 1] = start
   -- Longer than its leases: a late end must find what was taken.
   mark(marker, cmsgpack.pack(taken), MARKER_TTL)
 end
 
 local p = 5
 for _ = 1, a[4] do
-  local marker, owners = a[p], a[p + 1]
+  local marker, longest, owners = a[p], a[p + 1], a[p + 2]
+  local first = p + 3
   local known = marker > 0 and raws[marker]
-  n = n + 1
-  local status = n
-  local q, has_room, strange = look(p + 2, owners)
+  local status = n + 1
+  n = n + 2
+  local q, has_room, strange, has_starts = look(first, owners)
+  local wait = 0
   if known == '' then
     out[status], n = -1, status
   elseif strange then
     out[status], out[status + 1], n = -2, strange, status + 1
   elseif known or marker == 0 then
     out[status] = 2
-  elseif has_room then
-    out[status] = 1
-    take(p + 2, owners, marker)
+    if known then
+      local taken = cmsgpack.unpack(known)
+      local start = taken[#taken]
+      if start > now then wait = start - now end
+    end
   else
-    out[status] = 0
+    local start = has_room and now or longest > 0 and agree(first, owners, longest, true) or nil
+    if start then
+      out[status], wait = 1, start - now
+      take(first, owners, marker, start)
+    else
+      out[status] = 0
+      if has_starts then wait = (agree(first, owners, math.huge, false) or now) - now end
+    end
   end
+  if out[status] >= 0 then out[status + 1] = wait end
   p = q
 end
 save()

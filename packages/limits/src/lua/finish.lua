@@ -55,21 +55,29 @@ local function use_calendar(r, b, units)
 end
 
 -- As rate-bucket.ts gives a charge back: so that the bucket is as if it had never been made, and never fuller.
-local function give_back_rate(r, b, units, period, taken, m, passed)
-  local era, place, missing_then, given_back = taken[m], taken[m + 1], taken[m + 2], taken[m + 3]
-  if era ~= r[b + 4] then return end
-  local is_before = r[b + 7] == 0 or place < r[b + 7]
-  local risen = passed * r[b + 2] + (is_before and 0 or r[b + 6] - given_back)
-  local back = units * period
-  if missing_then - risen < back then back = missing_then - risen end
-  if r[b + 1] < back then back = r[b + 1] end
-  local is_last = place == r[b + 5]
+local function give_back_rate(place, b, grains, taken, m, since)
+  local r, time = records[place], times[place]
+  local era, charge, missing_then, given_back, at = taken[m], taken[m + 1], taken[m + 2], taken[m + 3], since + taken[m + 4]
+  local is_to_come, is_of_era = at > time, era == r[b + 4]
+  local back = grains
+  local is_before = is_of_era and (r[b + 7] == 0 or charge < r[b + 7])
+  if is_to_come then
+    local list = starts_of(place, r[b])
+    if not list or not unplan(list, at, grains) then return end
+    if #list == 0 then starts[place][r[b]] = nil end
+  elseif not is_of_era then return
+  else
+    local risen = (time - at) * r[b + 2] + (is_before and 0 or r[b + 6] - given_back)
+    if missing_then - risen < back then back = missing_then - risen end
+    if r[b + 1] < back then back = r[b + 1] end
+  end
+  local is_last = is_of_era and charge == r[b + 5]
   if is_last then r[b + 5] = r[b + 5] - 1 end
   if back <= 0 then return end
-  r[b + 1] = r[b + 1] - back
+  if not is_to_come then r[b + 1] = r[b + 1] - back end
   if is_last then return end
   r[b + 6] = r[b + 6] + back
-  if is_before then r[b + 7] = place end
+  if not is_of_era then r[b + 7] = 1 elseif is_before then r[b + 7] = charge end
   if r[b + 6] >= LARGEST then r[b + 4], r[b + 5], r[b + 6], r[b + 7] = r[b + 4] + 1, 0, 0, 0 end
 end
 
@@ -97,10 +105,10 @@ local function finish(what, q, owners, taken)
         if units > 0 and kind == 1 and b and release(r, b + 4, base, number, units) then dirty[place] = true end
         if units > 0 and kind == 0 and taken then
           if what == CANCEL and b and is_same then
-            give_back_rate(r, b, units, period, taken, m, time - since)
+            give_back_rate(place, b, units * period, taken, m, since)
             dirty[place] = true
           end
-          m = m + 4
+          m = m + 5
         end
         if what == SETTLE and used > 0 and (b or size > 0) then
           use_rate(r, b or add(r, id, 0, a[q + 4], size), used, period)
@@ -172,14 +180,14 @@ local function keep_alive(q, owners, taken, is_sure)
           if is_new and b then
             use_rate(r, b, units, a[q + 5])
             r[b + 5] = r[b + 5] + 1
-            taken[m], taken[m + 1], taken[m + 2], taken[m + 3] = r[b + 4], r[b + 5], r[b + 1], r[b + 6]
+            taken[m], taken[m + 1], taken[m + 2], taken[m + 3], taken[m + 4] = r[b + 4], r[b + 5], r[b + 1], r[b + 6], 0
           elseif is_new then
-            taken[m], taken[m + 1], taken[m + 2], taken[m + 3] = -1, 0, 0, 0
+            taken[m], taken[m + 1], taken[m + 2], taken[m + 3], taken[m + 4] = -1, 0, 0, 0, 0
           elseif makes and not is_same then
             -- The bucket that was charged is gone, and the charge with it: no era has this number.
             taken[m] = -1
           end
-          m = m + 4
+          m = m + 5
         elseif kind == 4 then
           if is_new and b then
             use_calendar(r, b, units)
@@ -195,6 +203,7 @@ local function keep_alive(q, owners, taken, is_sure)
       q = after(q, kind)
     end
   end
+  if is_new then taken[m] = now end
   return has_changed and taken
 end
 

@@ -2,6 +2,7 @@
 --
 -- A record is one string for each owner, a flat msgpack array of integers below 2^53:
 --   1, born, touched - born, six slots of `open`, bucket, bucket, …
+--   2, the same, start, start, …, how many starts
 --   born     when the record was made (ms); with an era it names an era of a bucket for ever
 --   touched  its last touch (ms): a record's time never goes back, even if the clock does
 --   open     the requests under way: they hold slots, or have been charged and may yet be cancelled
@@ -13,6 +14,7 @@
 --   2 calendar, held    id, used, window, six slots
 --   3 slots             not stored: `open` counts them
 --   4 calendar, charged id, used, window
+-- A start is the id of a charged bucket, an instant - born, and the grains that will be charged then. Those of a bucket stand in their order.
 -- `missing` is in grains (units · period): what the bucket lacks to be full, debt included.
 local LARGEST = 4503599627370496 -- 2^52
 local OPEN, FIRST = 4, 10
@@ -27,11 +29,47 @@ local lease, slice, slack = a[1], a[2], a[3]
 local raws = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
 -- All by the key's place. `bases`: the number of the last slice that has passed.
 local records, times, bases, dirty = {}, {}, {}, {}
+-- What is to begin, by the record's place and the bucket's id: see starts.lua. A list is never empty.
+local starts = {}
 -- When calendar windows end, by place and id.
 local ends = {}
 
 local function clear_slots(r, slots, base, count)
   for number = base + 1, base + (count < 6 and count or 6) do r[slots + number % 6] = 0 end
+end
+
+-- Takes the starts from the end of a record.
+local function take_off_starts(r)
+  local lists, n = {}, #r
+  local first = n - 3 * r[n]
+  for i = first, n - 1, 3 do
+    local list = lists[r[i]]
+    if not list then
+      list = {}
+      lists[r[i]] = list
+    end
+    list[#list + 1], list[#list + 2] = r[i + 1] + r[2], r[i + 2]
+  end
+  for i = n, first, -1 do r[i] = nil end
+  return lists
+end
+
+local function put_on_starts(r, lists)
+  local n = #r
+  local last = n
+  for id, list in pairs(lists) do
+    for i = 1, #list, 2 do
+      r[last + 1], r[last + 2], r[last + 3] = id, list[i] - r[2], list[i + 1]
+      last = last + 3
+    end
+  end
+  if last > n then r[1], r[last + 1] = 2, (last - n) / 3 end
+end
+
+-- What is to begin in a bucket; nil: nothing.
+local function starts_of(place, id)
+  local lists = starts[place]
+  return lists and lists[id]
 end
 
 -- The record as it is now. Bringing it to the present changes nothing that anybody could tell, so it is written only with a change.
@@ -40,17 +78,24 @@ local function record(place)
   if r then return r end
   local raw, time = raws[place], now
   if raw then
-    -- Past the array's head, so that all values come at once.
-    r = { cmsgpack.unpack_limit(raw, 4000, string.byte(raw) == 220 and 4 or 2) }
+    -- Past the array's head and its first number, in whose place comes another, so that all values come at once.
+    local first = string.byte(raw) == 220 and 4 or 2
+    r = { cmsgpack.unpack_limit(raw, 4000, first) }
     local touched = r[2] + r[3]
     if touched > now then time = touched end
     local elapsed, old_base = time - touched, (touched - touched % slice) / slice
     local passed = (time - time % slice) / slice - old_base
     if passed > 0 then clear_slots(r, OPEN, old_base, passed) end
+    if string.byte(raw, first) == 2 then starts[place] = take_off_starts(r) end
     local b, n = FIRST, #r
     while b <= n do
       local kind = r[b] % 8
-      if kind <= 1 then
+      local list = kind == 0 and starts_of(place, r[b])
+      if list then
+        r[b + 1] = begin(list, r[b + 1], r[b + 2], touched, time)
+        if #list == 0 then starts[place][r[b]] = nil end
+        if r[b + 1] == 0 and #list == 0 then r[b + 4], r[b + 5], r[b + 6], r[b + 7] = r[b + 4] + 1, 0, 0, 0 end
+      elseif kind <= 1 then
         -- A product above 2^53 is rounded, but rounding keeps order: it is only compared then.
         local missing, refill = r[b + 1], elapsed * r[b + 2]
         if refill < missing then
@@ -129,7 +174,8 @@ local function save()
       local kind = r[b] % 8
       if kind <= 1 then
         -- The only quotient: rounded up, and a millisecond too much does no harm.
-        local full = math.ceil(r[b + 1] / r[b + 2])
+        local full, list = math.ceil(r[b + 1] / r[b + 2]), kind == 0 and starts_of(place, r[b])
+        if list then full = math.ceil((r[b + 1] + planned(list)) / r[b + 2]) + list[#list - 1] - time end
         if full > ttl then ttl = full end
         if kind == 1 then holds = holds + held(r, b + 4) end
       else
@@ -145,6 +191,7 @@ local function save()
     if holds > 0 and lease + slice >= ttl then ttl = lease + slice end
     if ttl > 0 then
       r[1], r[3] = 1, time - r[2]
+      if starts[place] then put_on_starts(r, starts[place]) end
       local is_usual = ttl == lease + slice and time == now
       redis.call('SET', KEYS[place], cmsgpack.pack(r), 'PX', is_usual and HELD_TTL or ttl + (time - now) + slack)
     elseif raws[place] then

@@ -13,6 +13,7 @@ export interface AdmitCall {
 interface Waiting {
   readonly markerKey: string | undefined;
   readonly asking: Asking;
+  readonly longestMs: number;
   /** Round which time the calendar's bounds are sent; undefined: Redis' time. */
   aroundMs: number | undefined;
   tries: number;
@@ -43,12 +44,12 @@ export class AdmissionCalls {
   }
 
   /**
-   * Asks Redis once. Without a marker's key it only looks.
+   * Asks Redis once for a request that may wait for its turn for `longestMs`. Without a marker's key it only looks.
    * @throws RedisAwayError
    */
-  ask(markerKey: string | undefined, asking: Asking): Promise<Answer> {
+  ask(markerKey: string | undefined, asking: Asking, longestMs = 0): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ markerKey, asking, aroundMs: undefined, tries: 0, resolve, reject });
+      this.#waiting.push({ markerKey, asking, longestMs, aroundMs: undefined, tries: 0, resolve, reject });
       this.#next();
     });
   }
@@ -68,8 +69,8 @@ export class AdmissionCalls {
   async #send(together: readonly Waiting[]): Promise<void> {
     try {
       const message = new CallMessage(this.#times, together.length);
-      for (const { markerKey, asking, aroundMs } of together)
-        message.addAdmission(markerKey, asking, aroundMs ?? this.#time.nowMs());
+      for (const { markerKey, asking, longestMs, aroundMs } of together)
+        message.addAdmission(markerKey, asking, longestMs, aroundMs ?? this.#time.nowMs());
       const reader = new AnswerReader(await this.#call.send(message.keys, message.end()));
       this.#tell(together, reader);
       this.#isUnderWay = false;

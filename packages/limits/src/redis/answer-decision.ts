@@ -66,7 +66,7 @@ export function viewsOf(asking: Asking, answer: Answer, laterMs = 0): BucketView
   return views;
 }
 
-/** The refusal that must wait longest; undefined: all have room. */
+/** The refusal that must wait longest; undefined: all have room, or may have. */
 export function denialOf(asking: Asking, answer: Answer, laterMs = 0): Denial | undefined {
   let longest: Denial | undefined;
   for (const told of toldBuckets(asking, answer, laterMs)) {
@@ -79,26 +79,37 @@ export function denialOf(asking: Asking, answer: Answer, laterMs = 0): Denial | 
     const used = size - Math.floor(free / grain);
     longest = { refusal: { owner, limit, used, requested: units, size }, retryAfterMs };
   }
-  return longest;
+  // Where requests are to begin, what is free doesn't tell when there is room: Redis does.
+  if (!longest || longest.retryAfterMs === 'never' || answer.waitMs === 0) return longest;
+  const retryAfterMs = answer.waitMs - laterMs;
+  return retryAfterMs > 0 ? { ...longest, retryAfterMs } : undefined;
+}
+
+/** For how long something is sure, in milliseconds; 0: not at all. */
+export interface Sure {
+  /** How long no rate bucket can have room. A request that may wait is sure to be refused for so much shorter. */
+  readonly waitMs: number;
+  /** How long nothing can help that can be waited for. */
+  readonly refusedMs: number;
 }
 
 /**
  * How long the same or a larger request is sure to be refused, whatever ends meanwhile: as if every hold came back and every
- * charge were cancelled. 0: not at all; a bucket that can never hold as much refuses for `mostMs`.
+ * charge were cancelled. Infinite where a bucket can never hold as much.
  */
-export function sureMs(asking: Asking, answer: Answer, mostMs: number): number {
-  let longest = 0;
+export function sureMs(asking: Asking, answer: Answer): Sure {
+  let waitMs = 0;
+  let refusedMs = 0;
   for (const told of toldBuckets(asking, answer)) {
     const { bucket, units, back } = told;
     if (units === 0) continue;
     const { size, grain, limit } = bucket;
-    let sure = 0;
-    if (units > size) sure = mostMs;
-    else if (units * grain > back && limit.kind === 'rate') sure = rateWaitMs(back, units * grain, limit);
-    else if (units * grain > back && limit.kind === 'calendar') sure = calendarWaitMs(told);
-    longest = Math.max(longest, Math.min(sure, mostMs));
+    if (units > size) refusedMs = Number.POSITIVE_INFINITY;
+    else if (units * grain <= back) continue;
+    else if (limit.kind === 'rate') waitMs = Math.max(waitMs, rateWaitMs(back, units * grain, limit));
+    else if (limit.kind === 'calendar') refusedMs = Math.max(refusedMs, calendarWaitMs(told));
   }
-  return longest;
+  return { waitMs, refusedMs };
 }
 
 function hasRoom({ bucket, units, free }: Told): boolean {

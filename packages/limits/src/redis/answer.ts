@@ -14,6 +14,8 @@ export interface Answer {
   readonly nowMs: number;
   /** With OUT_OF_BOUNDS: a time round which the calendar's bounds must lie. */
   readonly strangeMs: number;
+  /** Until the request begins (ms); of one refused, where others are to begin: until it would be let in. Else 0. */
+  readonly waitMs: number;
   /** Each owner's own time: later than `nowMs` only after Redis' clock was set back. */
   readonly timesMs: readonly number[];
   /** Of each bucket, in order: grains free. */
@@ -63,9 +65,10 @@ export class AnswerReader {
     const free: number[] = [];
     const back: number[] = [];
     const windows: number[] = [];
-    const answer = { status, nowMs, timesMs, free, back, windows };
-    if (status === ENDED) return { ...answer, strangeMs: 0 };
+    const answer = { status, nowMs, strangeMs: 0, timesMs, waitMs: 0, free, back, windows };
+    if (status === ENDED) return answer;
     if (status === OUT_OF_BOUNDS) return { ...answer, strangeMs: this.next() };
+    const waitMs = this.next();
     for (const { buckets } of owners) {
       timesMs.push(this.next());
       for (const { kind } of buckets) {
@@ -74,6 +77,6 @@ export class AnswerReader {
         windows.push(kind === CALENDAR_HELD || kind === CALENDAR_CHARGED ? this.next() : 0);
       }
     }
-    return { ...answer, strangeMs: 0 };
+    return { ...answer, waitMs };
   }
 }

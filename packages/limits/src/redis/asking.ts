@@ -1,5 +1,6 @@
 import type { BucketLimit, Demand, Settlement } from '@nexus/domain';
 import { unitsAsked } from '../bucket.ts';
+import { checkDemand } from '../demand.ts';
 import { LARGEST } from '../limit-problem.ts';
 import {
   CALENDAR_CHARGED,
@@ -24,14 +25,12 @@ export interface Asking {
 
 /** @throws RangeError if the demand isn't made of integers ≥ 0: taking less than nothing would fill buckets */
 export function askingOf(owners: readonly CompiledOwner[], demand: Demand): Asking {
-  const { requests, inputTokens, outputTokens } = demand;
-  if (!isCount(requests) || !isCount(inputTokens) || !isCount(outputTokens))
-    throw new RangeError('A demand is made of integers that are 0 or more');
+  checkDemand(demand);
   const units: number[] = [];
   // More than 2^52 fits no bucket: they are as impossible as 2^52.
   for (const { buckets } of owners)
     for (const { limit } of buckets) units.push(Math.min(unitsAsked(limit, demand), LARGEST));
-  return { owners, units, requests: Math.min(requests, LARGEST) };
+  return { owners, units, requests: Math.min(demand.requests, LARGEST) };
 }
 
 /** Whether a bucket's charge is made with the rest of a request. */
@@ -57,6 +56,7 @@ function unitsUsed({ kind, limit }: CompiledBucket, used: Settlement): number {
     requests: 0,
     inputTokens: finite(used.inputTokens),
     outputTokens: finite(used.outputTokens),
+    nanoUsd: finite(used.nanoUsd ?? 0),
   };
   return Math.min(unitsAsked(limit, tokens), LARGEST);
 }
@@ -64,10 +64,6 @@ function unitsUsed({ kind, limit }: CompiledBucket, used: Settlement): number {
 /** Tokens as somebody else reported them: NaN and less than 0 are none, a fraction is rounded up. */
 function finite(tokens: number): number {
   return tokens > 0 ? Math.min(Math.ceil(tokens), LARGEST) : 0;
-}
-
-function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
 }
 
 /** How leases run, and how long an ended request is remembered. */
@@ -109,9 +105,10 @@ export class CallMessage {
     for (const value of [leaseMs, sliceMs, slackMs, count]) this.#message.add(value);
   }
 
-  /** An admission; without a marker it only looks. `nowMs` is Redis' time, about. */
-  addAdmission(markerKey: string | undefined, asking: Asking, nowMs: number): void {
+  /** An admission that may wait for `longestMs`; without a marker it only looks. `nowMs` is Redis' time, about. */
+  addAdmission(markerKey: string | undefined, asking: Asking, longestMs: number, nowMs: number): void {
     this.#message.add(markerKey === undefined ? 0 : this.#place(markerKey));
+    this.#message.add(longestMs);
     this.#addOwners(asking, undefined, nowMs);
   }
 

@@ -3,14 +3,13 @@ import type {
   Admission,
   BucketView,
   Decision,
-  Demand,
   Limiter,
   LimiterState,
   OwnerLimits,
   Reservation,
   Settlement,
 } from '@nexus/domain';
-import { dropPast, heldUnits, hold, noSlices, release, sliceEndMs } from '../lease-slices.ts';
+import { mostWaitMs } from '../first-start.ts';
 import { RequestEndedError } from '../request-ended-error.ts';
 import { AdmissionCalls } from './admission-calls.ts';
 import { ADMITTED, type Answer, DENIED, ENDED } from './answer.ts';
@@ -27,6 +26,7 @@ import {
 import { type CompiledOwner, OwnerCompiler, shortHash } from './compiled-owner.ts';
 import type { Connections } from './connections.ts';
 import { ASSERT, CANCEL, EndingQueue, RENEW, SETTLE } from './ending-queue.ts';
+import { LiveReservations } from './live-reservations.ts';
 import { RedisAwayError } from './redis-away-error.ts';
 import type { RedisLimiterOptions } from './redis-limiter-options.ts';
 import { RedisReservation } from './redis-reservation.ts';
@@ -61,9 +61,7 @@ export class RedisLimiter implements Limiter {
   readonly #denials: SureDenials | undefined;
   /** What was seen used of calendar windows, for a Redis that loses it. */
   readonly windows: SeenWindows;
-  readonly #requests = new Map<string, RedisReservation>();
-  /** Counts the live reservations, as a bucket does its holds. */
-  readonly #live = noSlices();
+  readonly #reservations: LiveReservations;
   readonly #onAdmittingReady = () => this.#denials?.clear();
   readonly #onEndingReady = () => this.#endings.wake();
   #isClosed = false;
@@ -77,6 +75,7 @@ export class RedisLimiter implements Limiter {
     this.#times = leaseTimes(options);
     this.#steadyMs = handClock ?? (() => performance.now());
     this.#time = new RedisTime(this.#steadyMs, handClock?.() ?? Date.now());
+    this.#reservations = new LiveReservations(this, this.#times, this.#time);
     this.#owners = new OwnerCompiler(this.#prefix);
     this.#denials = repeatDenials ? new SureDenials(this.#steadyMs) : undefined;
     const scripts = limiterScripts(handClock ? 'argument' : 'redis');
@@ -109,11 +108,13 @@ export class RedisLimiter implements Limiter {
     ending.on('ready', this.#onEndingReady);
   }
 
-  async admit({ requestId, owners, demand }: Admission): Promise<Decision> {
+  async admit(admission: Admission): Promise<Decision> {
     this.#checkOpen();
+    const { requestId, owners, demand } = admission;
+    const longestMs = mostWaitMs(admission);
     const asking = askingOf(this.#owners.compileAll(owners), demand);
-    const known = this.#requests.get(requestId);
-    const sure = known ? undefined : this.#denials?.find(asking);
+    const known = this.#reservations.get(requestId);
+    const sure = known ? undefined : this.#denials?.find(asking, longestMs);
     if (sure) {
       const laterMs = Math.floor(this.#steadyMs() - sure.askedMs);
       const denial = denialOf(asking, sure.answer, laterMs);
@@ -123,7 +124,7 @@ export class RedisLimiter implements Limiter {
     const askedMs = this.#steadyMs();
     let answer: Answer;
     try {
-      answer = await this.#calls.ask(markerKey, asking);
+      answer = await this.#calls.ask(markerKey, asking, longestMs);
     } catch (error) {
       if (error instanceof RedisAwayError && error.mayHaveRun)
         void this.#endings.add({ what: CANCEL, markerKey, asking });
@@ -132,15 +133,9 @@ export class RedisLimiter implements Limiter {
     if (answer.status === ENDED) throw new RequestEndedError();
     this.windows.learn(asking, answer);
     if (answer.status === DENIED) return this.#deny(asking, answer, askedMs);
-    const buckets = viewsOf(asking, answer);
-    if (answer.status !== ADMITTED && known)
-      return { admitted: true, reservation: known, startsInMs: 0, buckets };
-    return {
-      admitted: true,
-      reservation: this.#reserve(requestId, demand, asking, answer.nowMs),
-      startsInMs: 0,
-      buckets,
-    };
+    const isKnown = answer.status !== ADMITTED && known;
+    const reservation = isKnown ? known : this.#reservations.make(requestId, demand, asking, answer.nowMs);
+    return { admitted: true, reservation, startsInMs: answer.waitMs, buckets: viewsOf(asking, answer) };
   }
 
   settle(reservation: Reservation, used: Settlement): Promise<void> {
@@ -151,28 +146,16 @@ export class RedisLimiter implements Limiter {
     return this.#end(CANCEL, reservation, undefined);
   }
 
-  async renew(reservations: readonly Reservation[]): Promise<void> {
-    this.#checkOpen();
-    const done: Promise<void>[] = [];
-    for (const reservation of reservations) {
-      const held = this.#held(reservation);
-      if (held && !RedisReservation.hasEnded(held)) done.push(this.#prolong(RENEW, held));
-    }
-    await Promise.all(done);
+  renew(reservations: readonly Reservation[]): Promise<void> {
+    return this.#prolongAll(RENEW, reservations);
   }
 
   /**
    * Says that requests are under way and hold what they took, whatever Redis knows of them: after it lost its memory. Nothing
    * is checked, nothing charged twice.
    */
-  async assert(reservations: readonly Reservation[]): Promise<void> {
-    this.#checkOpen();
-    const done: Promise<void>[] = [];
-    for (const reservation of reservations) {
-      const held = this.#held(reservation);
-      if (held && !RedisReservation.hasEnded(held)) done.push(this.#prolong(ASSERT, held));
-    }
-    await Promise.all(done);
+  assert(reservations: readonly Reservation[]): Promise<void> {
+    return this.#prolongAll(ASSERT, reservations);
   }
 
   /**
@@ -183,7 +166,7 @@ export class RedisLimiter implements Limiter {
     this.#checkOpen();
     const asking = imposedOf(askingOf(this.#owners.compileAll(owners), demand), charges);
     // An id of its own: the request's may belong to an admission whose answer was lost, and which is being cancelled.
-    const held = this.#reserve(`alone-${requestId}`, demand, asking, this.#time.nowMs());
+    const held = this.#reservations.make(`alone-${requestId}`, demand, asking, this.#time.nowMs());
     void this.#prolong(ASSERT, held);
     return held;
   }
@@ -207,9 +190,13 @@ export class RedisLimiter implements Limiter {
   }
 
   state(): LimiterState {
-    const reservations = heldUnits(this.#live, this.#time.nowMs());
     const isReady = this.#connections.admitting.status === 'ready';
-    return { keeper: 'redis', status: isReady ? 'ok' : 'degraded', owners: 0, reservations };
+    return {
+      keeper: 'redis',
+      status: isReady ? 'ok' : 'degraded',
+      owners: 0,
+      reservations: this.#reservations.count,
+    };
   }
 
   /** Redis' clock, as far as its last answer tells; before there is one, this process'. */
@@ -229,7 +216,7 @@ export class RedisLimiter implements Limiter {
 
   /** The reservations that are neither settled nor cancelled. */
   open(): readonly Reservation[] {
-    return [...this.#requests.values()];
+    return this.#reservations.all();
   }
 
   async close(): Promise<void> {
@@ -238,7 +225,7 @@ export class RedisLimiter implements Limiter {
     await this.#endings.flush(CLOSING_MS);
     this.#endings.close();
     this.windows.close();
-    this.#requests.clear();
+    this.#reservations.clear();
     this.#connections.admitting.off('ready', this.#onAdmittingReady);
     this.#connections.ending.off('ready', this.#onEndingReady);
     this.#connections.close();
@@ -251,26 +238,16 @@ export class RedisLimiter implements Limiter {
     return { admitted: false, ...denial, buckets: viewsOf(asking, answer) };
   }
 
-  #reserve(requestId: string, demand: Demand, asking: Asking, nowMs: number): RedisReservation {
-    const endMs = this.#leaseEndMs(nowMs);
-    const reservation = new RedisReservation(this, requestId, demand, asking, endMs);
-    this.#requests.set(requestId, reservation);
-    dropPast(this.#live, this.#time.nowMs());
-    hold(this.#live, endMs, 1);
-    return reservation;
-  }
-
   #end(what: number, reservation: Reservation, used: Settlement | undefined): Promise<void> {
     if (this.#isClosed) return Promise.reject(closedError());
     const { requestId } = reservation;
     const markerKey = this.#markerKey(requestId);
-    const held = this.#held(reservation);
+    const held = this.#reservations.find(reservation);
     // Nothing is known of it but that it has ended: an admission that comes late takes nothing.
     if (!held) return this.#endings.add({ what, markerKey, asking: { owners: [], units: [], requests: 0 } });
-    if (!RedisReservation.end(held)) return Promise.resolve();
-    if (this.#requests.get(requestId) === held) this.#requests.delete(requestId);
-    release(this.#live, RedisReservation.endMsOf(held), 1, this.#time.nowMs());
+    if (!this.#reservations.end(held)) return Promise.resolve();
     const asking = RedisReservation.askingOf(held);
+    if (what === CANCEL) this.windows.expectLess(asking);
     const done = this.#endings.add({ what, markerKey, asking, used });
     return what === SETTLE ? done.then(() => this.windows.expectMore(asking)) : done;
   }
@@ -287,24 +264,22 @@ export class RedisLimiter implements Limiter {
     });
   }
 
+  async #prolongAll(what: number, reservations: readonly Reservation[]): Promise<void> {
+    this.#checkOpen();
+    const done: Promise<void>[] = [];
+    for (const reservation of reservations) {
+      const held = this.#reservations.find(reservation);
+      if (held && !RedisReservation.hasEnded(held)) done.push(this.#prolong(what, held));
+    }
+    await Promise.all(done);
+  }
+
   #prolong(what: number, held: RedisReservation): Promise<void> {
     const markerKey = this.#markerKey(held.requestId);
     const onDone = (redisMs: number, hasChanged: boolean) => {
-      if (!hasChanged || RedisReservation.hasEnded(held)) return;
-      release(this.#live, RedisReservation.endMsOf(held), 1, 0);
-      const endMs = this.#leaseEndMs(redisMs);
-      hold(this.#live, endMs, 1);
-      RedisReservation.prolong(held, endMs);
+      if (hasChanged) this.#reservations.prolong(held, redisMs);
     };
     return this.#endings.add({ what, markerKey, asking: RedisReservation.askingOf(held), onDone });
-  }
-
-  #held(reservation: Reservation): RedisReservation | undefined {
-    return RedisReservation.of(reservation, this) ?? this.#requests.get(reservation.requestId);
-  }
-
-  #leaseEndMs(nowMs: number): number {
-    return sliceEndMs(nowMs, this.#times.leaseMs, this.#times.sliceMs);
   }
 
   #markerKey(requestId: string): string {

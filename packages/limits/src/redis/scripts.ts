@@ -26,7 +26,7 @@ const HAND_CLOCK = 'local now = tonumber(ARGV[5])\n';
  */
 export function limiterScripts(time: 'redis' | 'argument'): LimiterScripts {
   const clock = time === 'redis' ? lua('clock') : HAND_CLOCK;
-  const record = lua('record');
+  const record = lua('starts') + lua('record');
   return {
     admit: script(clock + record + lua('admit')),
     finish: script(clock + record + lua('finish')),
@@ -59,6 +59,6 @@ function script(text: string): Script {
   return { lua: text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-function lua(name: 'clock' | 'record' | 'admit' | 'finish' | 'beat'): string {
+function lua(name: 'clock' | 'starts' | 'record' | 'admit' | 'finish' | 'beat'): string {
   return readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');
 }

@@ -1,5 +1,5 @@
 import type { Answer } from './answer.ts';
-import { sureMs } from './answer-decision.ts';
+import { type Sure, sureMs } from './answer-decision.ts';
 import type { Asking } from './asking.ts';
 import type { CompiledOwner } from './compiled-owner.ts';
 
@@ -11,7 +11,7 @@ export interface SureDenial {
   readonly asking: Asking;
   readonly answer: Answer;
   readonly askedMs: number;
-  readonly untilMs: number;
+  readonly sure: Sure;
 }
 
 /**
@@ -29,17 +29,19 @@ export class SureDenials {
   /** Takes a denial over. It was asked for at `askedMs`, before Redis decided, so it is forgotten too soon, never too late. */
   learn(asking: Asking, answer: Answer, askedMs: number): void {
     const first = asking.owners[0];
-    const sure = sureMs(asking, answer, MOST_MS);
-    if (first && sure > 0) this.#denials.set(first, { asking, answer, askedMs, untilMs: askedMs + sure });
+    const sure = sureMs(asking, answer);
+    if (first && sure.waitMs + sure.refusedMs > 0)
+      this.#denials.set(first, { asking, answer, askedMs, sure });
   }
 
-  /** The denial that Redis is sure to give; undefined: ask it. */
-  find(asking: Asking): SureDenial | undefined {
+  /** The denial that Redis is sure to give to a request that may wait for `longestMs`; undefined: ask it. */
+  find(asking: Asking, longestMs: number): SureDenial | undefined {
     const first = asking.owners[0];
     const known = first && this.#denials.get(first);
     if (!known) return undefined;
-    const nowMs = this.#steadyMs();
-    if (nowMs >= known.untilMs || nowMs < known.askedMs) return undefined;
+    const passedMs = this.#steadyMs() - known.askedMs;
+    const sureMs = Math.max(known.sure.waitMs - longestMs, known.sure.refusedMs);
+    if (passedMs < 0 || passedMs >= Math.min(sureMs, MOST_MS)) return undefined;
     return isSameOrLarger(asking, known.asking) ? known : undefined;
   }
 
