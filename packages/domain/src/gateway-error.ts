@@ -25,6 +25,12 @@ export const ERROR_KINDS = {
     type: 'invalid_request_error',
     sentence: 'We could not parse the JSON body of your request.',
   },
+  model_not_priced: {
+    status: 400,
+    type: 'invalid_request_error',
+    sentence:
+      "The model has no known price, so its budget can't be kept. Tell the gateway's operator to add it to `prices`.",
+  },
   invalid_customer: {
     status: 400,
     type: 'invalid_request_error',

@@ -62,6 +62,8 @@ export interface RequestLine {
         readonly source: UsageSource;
       }
     | undefined;
+  /** What it cost in US dollars, by the price of its model: `0.000123`. */
+  readonly costUsd?: string | undefined;
   /** From the request's arrival to the end of its answer. */
   readonly durationMs: number;
   /** From the request's arrival to the first byte of the answer's body. */
@@ -207,6 +209,7 @@ export function requestLineJson(
     const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, source } = line.usage;
     json += `,"input_tokens":${jsonNumber(inputTokens)},"output_tokens":${jsonNumber(outputTokens)},"cached_input_tokens":${jsonNumber(cachedInputTokens)},"reasoning_tokens":${jsonNumber(reasoningTokens)}${SOURCE[source]}`;
   }
+  if (line.costUsd !== undefined) json += `,"cost_usd":${nameJson(line.costUsd)}`;
   json += `,"duration_ms":${jsonMs(line.durationMs)}`;
   if (line.firstByteMs !== undefined) json += `,"first_byte_ms":${jsonMs(line.firstByteMs)}`;
   if (line.limiterMs !== undefined) json += `,"limiter_ms":${jsonMs(line.limiterMs)}`;

@@ -54,6 +54,7 @@ describe('the line of a request', () => {
       cached_input_tokens: 12,
       reasoning_tokens: 40,
       usage_source: 'reported',
+      cost_usd: '0.000123',
       duration_ms: 1834.12,
       first_byte_ms: 312.99,
       limiter_ms: 0.12,

@@ -33,6 +33,7 @@ export const FULL_LINE: Required<RequestLine> = {
     reasoningTokens: 40,
     source: 'reported',
   },
+  costUsd: '0.000123',
   durationMs: 1834.123_456,
   firstByteMs: 312.987,
   limiterMs: 0.118,

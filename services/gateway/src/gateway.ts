@@ -12,6 +12,7 @@ import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
 import { LiveConfig } from './ops/live-config.ts';
 import { presentState } from './ops/metrics.ts';
+import { Prices } from './path/price.ts';
 import { Turns } from './path/turns.ts';
 import { replyError } from './reply/own-reply.ts';
 import { createServer, listen } from './server.ts';
@@ -86,6 +87,7 @@ export async function startGateway(
     reader: new CallReader(),
     limiter,
     learned: new LearnedOutput(),
+    prices: new Prices(() => live.config),
     turns,
     upstream: {
       metered: new MeteredUpstream({ target, timeouts, onDisconnect, askUsage }, nowMs),

@@ -13,6 +13,7 @@ import type { Exchange } from './path/exchange.ts';
 import { type Forwarded, forward, type Upstream } from './path/forward.ts';
 import { checkFraming } from './path/framing.ts';
 import { identify } from './path/identify.ts';
+import type { Prices } from './path/price.ts';
 import { read } from './path/read.ts';
 import { record } from './path/record.ts';
 import { settle } from './path/settle.ts';
@@ -27,6 +28,8 @@ export interface Parts {
   readonly reader: CallReader;
   readonly limiter: Limiter;
   readonly learned: LearnedOutput;
+  /** What calls cost. */
+  readonly prices: Prices;
   readonly turns: Turns;
   readonly upstream: Upstream;
   readonly inFlight: InFlight;

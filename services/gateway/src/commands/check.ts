@@ -1,5 +1,6 @@
-import { ConfigProblems, describeLimits, loadConfig } from '@nexus/config';
+import { ConfigProblems, describeLimits } from '@nexus/config';
 import { isHelp } from '../cli.ts';
+import { loadCheckedConfig } from '../load-config.ts';
 
 const HELP = `nexus check [FILE]: test a configuration without starting anything.
 
@@ -26,7 +27,7 @@ export function check(args: readonly string[]): number {
   const [file, ...flags] = args[0]?.startsWith('-') ? ['', ...args] : args;
   try {
     const named = file ? ['--config', file] : [];
-    const { config, file: read } = loadConfig({
+    const { config, file: read } = loadCheckedConfig({
       args: [...named, ...flags],
       env: process.env,
       cwd: process.cwd(),

@@ -1,6 +1,7 @@
-import { ConfigProblems, type LoadedConfig, loadConfig } from '@nexus/config';
+import { ConfigProblems, type LoadedConfig } from '@nexus/config';
 import { createLog, type Log } from '@nexus/observe';
 import { type Gateway, startGateway } from '../gateway.ts';
+import { loadCheckedConfig } from '../load-config.ts';
 import { VERSION } from '../version.ts';
 import { banner } from './banner.ts';
 import { startStandIn } from './simulate.ts';
@@ -32,7 +33,7 @@ export async function serve(given: readonly string[]): Promise<number> {
 }
 
 function load(args: readonly string[], isReload: boolean): LoadedConfig {
-  return loadConfig({ args, env: process.env, cwd: process.cwd(), isReload });
+  return loadCheckedConfig({ args, env: process.env, cwd: process.cwd(), isReload });
 }
 
 function readConfig(args: readonly string[]): LoadedConfig | undefined {

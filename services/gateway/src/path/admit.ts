@@ -11,6 +11,7 @@ import { type LearnedOutput, outputToReserve, sizeRefusal } from '@nexus/limits'
 import { type RefusalReply, refusalReply, sizeReply } from '../reply/refusal.ts';
 import { chargedTo, type Exchange } from './exchange.ts';
 import { ownersOf } from './owners.ts';
+import { hasBudget, mostCost, type Prices } from './price.ts';
 import type { Turns } from './turns.ts';
 
 /** What was taken for a request that has not gone upstream yet: `forward` wants one, and gives back no other. */
@@ -37,6 +38,7 @@ export interface AdmitParts {
   readonly config: Config;
   readonly limiter: Limiter;
   readonly learned: LearnedOutput;
+  readonly prices: Prices;
   readonly turns: Turns;
   readonly nowMs: () => number;
 }
@@ -44,7 +46,7 @@ export interface AdmitParts {
 /**
  * Asks the limiter once for everything that the request takes: itself, its slot, its input and the output to expect. One that is to
  * wait for its turn holds its slots and tokens meanwhile.
- * @throws GatewayError `limiter_unavailable`
+ * @throws GatewayError `limiter_unavailable` or `model_not_priced`
  */
 export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayPass | MayNotPass> {
   const { config, learned } = parts;
@@ -79,12 +81,31 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
     }
   }
   exchange.reservedOutputTokens = outputTokens;
-  const decision = await askLimiter(exchange, parts, owners, { requests: 1, inputTokens, outputTokens });
+  const nanoUsd = priced(exchange, parts.prices, owners, { inputTokens, outputTokens });
+  const decision = await askLimiter(exchange, parts, owners, {
+    requests: 1,
+    inputTokens,
+    outputTokens,
+    nanoUsd,
+  });
   exchange.decision = decision;
   if (!decision.admitted) return { passes: false, reply: refusalReply(decision, reading?.model, Date.now()) };
   const { reservation, startsInMs } = decision;
   const startMs = startsInMs > 0 ? parts.nowMs() + startsInMs : undefined;
   return { passes: true, held: { reservation, startMs } };
+}
+
+/** Learns what the exchange's model costs, and gives back what to reserve of its owners' budgets. */
+function priced(
+  exchange: Exchange,
+  prices: Prices,
+  owners: readonly OwnerLimits[],
+  { inputTokens, outputTokens }: { inputTokens: number; outputTokens: number },
+): number {
+  const price = prices.find(exchange, owners, Date.now());
+  if (price === undefined) return 0;
+  exchange.price = price;
+  return owners.some(hasBudget) ? mostCost(price, exchange, inputTokens, outputTokens) : 0;
 }
 
 async function askLimiter(

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Customer, Decision, ErrorCode, Usage } from '@nexus/domain';
+import type { Price } from '@nexus/prices';
 import type { CallKind, CallReading } from '@nexus/tokens';
 import type { RefusalReply } from '../reply/refusal.ts';
 import type { Identity } from './identify.ts';
@@ -45,6 +46,9 @@ export interface Exchange {
   /** The whole body of a metered call, as it came. */
   body?: Uint8Array;
   reading?: CallReading;
+  /** What its model costs; absent: not known, and nothing is charged for it. */
+  price?: Price;
+  costNanoUsd?: number;
   decision?: Decision;
   /** The reply of a limit that refused. */
   refusal?: RefusalReply;

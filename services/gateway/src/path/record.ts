@@ -1,4 +1,5 @@
 import type { EndedRequest, Log, Metrics, RequestEnd } from '@nexus/observe';
+import { formatUsd } from '@nexus/prices';
 import type { Exchange } from './exchange.ts';
 
 /** Where a request that has ended is recorded. */
@@ -46,6 +47,7 @@ function endedRequest(exchange: Exchange, endedMs: number): EndedRequest {
       outputTokens: exchange.reservedOutputTokens ?? 0,
     },
     usage: exchange.usage,
+    costUsd: exchange.costNanoUsd === undefined ? undefined : formatUsd(exchange.costNanoUsd),
     durationMs: endedMs - startedMs,
     firstByteMs: exchange.firstByteMs,
     limiterMs: exchange.limiterMs,

@@ -2,6 +2,7 @@ import { type Limiter, NO_USAGE, type Reservation, type Usage } from '@nexus/dom
 import type { LearnedOutput } from '@nexus/limits';
 import type { CallReading } from '@nexus/tokens';
 import type { Exchange } from './exchange.ts';
+import { costOf } from './price.ts';
 
 /** What is made of a reservation at the end: all of it given back, or the usage charged in its place. */
 export type Settling = { readonly giveBack: true } | { readonly giveBack: false; readonly usage: Usage };
@@ -54,7 +55,9 @@ export async function settle(
   }
   exchange.usage = end.usage;
   const { inputTokens, outputTokens } = end.usage;
-  await limiter.settle(reservation, { inputTokens, outputTokens });
+  const nanoUsd = exchange.price ? costOf(exchange.price, end.usage) : 0;
+  if (exchange.price) exchange.costNanoUsd = nanoUsd;
+  await limiter.settle(reservation, { inputTokens, outputTokens, nanoUsd });
   const { reading, identity, ending, upstreamStatus } = exchange;
   if (reading && identity && ending === 'whole' && upstreamStatus !== undefined && upstreamStatus < 300)
     learned.learn(identity.principal.keyId, reading.model ?? '', outputTokens / reading.choices);

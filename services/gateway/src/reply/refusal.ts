@@ -60,22 +60,27 @@ export function refusalReply(denied: Denied, model: string | undefined, nowMs: n
   const amount = (units: number) => shownUnits(limit, units);
   const sums = `Limit ${amount(size)}, Used ${amount(used)}, Requested ${amount(requested)}`;
   const where = `for ${model ?? 'requests'} in ${owner} on ${described(limit)}: ${sums}`;
+  const isMoney = limit.kind === 'calendar' && limit.counts === 'usd';
+  if (retryAfterMs === 'never' && isMoney) return quota(`${where}, which is more than all of it`, name);
   if (retryAfterMs === 'never') return tooLarge(refusal, name, type, where);
   if (limit.kind === 'calendar') {
     const renews = new Date(nowMs + retryAfterMs).toISOString();
-    const message = `You exceeded your current quota ${where}. It renews at ${renews}, in ${goDuration(retryAfterMs)}. Limit: ${name}.`;
-    return {
-      type: 'insufficient_quota',
-      code: 'insufficient_quota',
-      message,
-      limit: name,
-      retryAfterMs: undefined,
-      shouldRetry: false,
-    };
+    return quota(`${where}. It renews at ${renews}, in ${goDuration(retryAfterMs)}`, name);
   }
   const message = `Rate limit reached ${where}. Please try again in ${goDuration(retryAfterMs)}. Limit: ${name}${refill(limit)}.`;
   const shouldRetry = retryAfterMs > LONGEST_SLEEP_MS ? false : undefined;
   return { type, code: 'rate_limit_exceeded', message, limit: name, retryAfterMs, shouldRetry };
+}
+
+function quota(what: string, name: string): RefusalReply {
+  return {
+    type: 'insufficient_quota',
+    code: 'insufficient_quota',
+    message: `You exceeded your current quota ${what}. Limit: ${name}.`,
+    limit: name,
+    retryAfterMs: undefined,
+    shouldRetry: false,
+  };
 }
 
 /** Units as people read them: money in dollars. */

@@ -1,0 +1,68 @@
+import type { Config } from '@nexus/config';
+import { GatewayError, type OwnerLimits, type Usage } from '@nexus/domain';
+import { cost, type Price, PriceList, worstCost } from '@nexus/prices';
+import type { Exchange } from './exchange.ts';
+
+/** What calls cost, by the prices of the configuration that holds. */
+export class Prices {
+  readonly #config: () => Config;
+  #of: Config['prices'] | undefined;
+  #list: PriceList | undefined;
+  #provider: string | undefined;
+
+  /** @param config the configuration that holds now */
+  constructor(config: () => Config) {
+    this.#config = config;
+  }
+
+  /**
+   * The price of the exchange's model; undefined where none is known and none is needed.
+   * @throws GatewayError `model_not_priced` where a budget holds, and models without a price are refused
+   */
+  find(exchange: Exchange, owners: readonly OwnerLimits[], atMs: number): Price | undefined {
+    const { reading } = exchange;
+    if (!reading) return undefined;
+    const pricing = this.#current().pricing(reading.model, atMs, this.#provider);
+    if (pricing.kind === 'refused' && owners.some(hasBudget)) throw new GatewayError('model_not_priced');
+    return 'price' in pricing ? pricing.price : undefined;
+  }
+
+  #current(): PriceList {
+    const { prices, unknownModel, target } = this.#config();
+    if (this.#list === undefined || this.#of !== prices) {
+      this.#list = new PriceList({ entries: prices, unknownModel });
+      this.#provider = this.#list.providerAt(target.origin);
+      this.#of = prices;
+    }
+    return this.#list;
+  }
+}
+
+/** Whether an owner has a limit in money. */
+export function hasBudget({ buckets }: OwnerLimits): boolean {
+  return buckets.some((limit) => limit.kind !== 'concurrency' && limit.counts === 'usd');
+}
+
+/** The most that a call can cost that holds so many tokens, in nano-dollars. */
+export function mostCost(
+  price: Price,
+  exchange: Exchange,
+  inputTokens: number,
+  outputTokens: number,
+): number {
+  const body = exchange.body;
+  const holds = (text: string) =>
+    body !== undefined && Buffer.from(body.buffer, body.byteOffset, body.length).includes(text);
+  return worstCost(price, {
+    inputTokens,
+    outputTokens,
+    cacheWrites: exchange.dialect === 'anthropic' && holds('"cache_control"'),
+    audio: holds('audio'),
+    images: holds('image'),
+  });
+}
+
+/** What a usage cost, in nano-dollars. */
+export function costOf(price: Price, usage: Usage): number {
+  return cost(price, usage);
+}

@@ -1,0 +1,112 @@
+import { until } from '@nexus/testkit';
+import { describe, expect, it } from 'vitest';
+import { requestLines, startWithSimulator } from '../running-gateway.ts';
+
+/** A model whose sums can be done in the head: a cent for a thousand tokens in, two for a thousand out. */
+const PRICES = 'prices: { plain: { input_usd_per_million: 10, output_usd_per_million: 20 } }\n';
+
+type Running = Awaited<ReturnType<typeof startWithSimulator>>;
+
+const ask = (running: Running, body: Record<string, unknown> = {}) =>
+  running.chat({ model: 'plain', max_tokens: 100, ...body });
+
+interface Bucket {
+  readonly limit: string;
+  readonly used: number;
+}
+
+async function spent(running: Running): Promise<number> {
+  const answer = await fetch(`${running.url}/nexus/limits`, {
+    headers: { authorization: 'Bearer sk-test-key' },
+  });
+  const { buckets }: { buckets: Bucket[] } = JSON.parse(await answer.text());
+  return buckets.find(({ limit }) => limit.endsWith('usd_per_day'))?.used ?? Number.NaN;
+}
+
+const dollars = (usage: { prompt_tokens: number; completion_tokens: number }) =>
+  (usage.prompt_tokens * 10 + usage.completion_tokens * 20) / 1e6;
+
+describe('a budget', () => {
+  it('is charged what each call cost, to the nano-dollar, and the log says it', async () => {
+    const running = await startWithSimulator(`${PRICES}limits: { usd_per_day: 1 }`);
+    const answers = await Promise.all([ask(running), ask(running), ask(running)]);
+    let sum = 0;
+    for (const answer of answers) sum += dollars(JSON.parse(await answer.text()).usage);
+    const stream = await (
+      await ask(running, { stream: true, stream_options: { include_usage: true } })
+    ).text();
+    const usage: unknown = /"usage":(\{"prompt_tokens".*?\})[,}]/.exec(stream)?.[1];
+    expect(usage).toBeDefined();
+    const lines = await requestLines(running, 4);
+    const logged = lines.reduce((total, line) => total + Math.round(Number(line.cost_usd) * 1e9), 0) / 1e9;
+    expect(lines.every((line) => typeof line.cost_usd === 'string')).toBe(true);
+    expect(logged).toBeGreaterThan(sum);
+    expect(await spent(running)).toBeCloseTo(logged, 9);
+  });
+
+  it('that is spent answers as a spent quota, whatever comes at once, and never lets more through than it holds', async () => {
+    const running = await startWithSimulator(`${PRICES}reserve: strict\nlimits: { usd_per_day: 0.01 }`);
+    const answers = await Promise.all(Array.from({ length: 30 }, () => ask(running)));
+    const passed = answers.filter(({ status }) => status === 200);
+    expect(passed.length).toBeGreaterThan(2);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(30 - passed.length);
+    expect(await spent(running)).toBeLessThanOrEqual(0.01);
+    let refused = await ask(running, { max_tokens: 500 });
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('x-should-retry')).toBe('false');
+    expect(refused.headers.get('retry-after')).toBeNull();
+    expect(refused.headers.get('x-nexus-limit')).toMatch(/^key:.*\/usd_per_day$/);
+    const { error } = JSON.parse(await refused.text());
+    expect(error).toMatchObject({ type: 'insufficient_quota', code: 'insufficient_quota' });
+    expect(error.message).toMatch(/US dollars per day: Limit \$0\.01, Used \$0\.00\d+, Requested \$0\.01\d*/);
+    refused = await ask(running, { max_tokens: 100_000 });
+    expect((await refused.text()).includes('more than all of it')).toBe(true);
+  });
+
+  it('is given back what a failed call had reserved', async () => {
+    const running = await startWithSimulator(`${PRICES}limits: { usd_per_day: 1 }`);
+    const failed = await running.chat({ model: 'plain' }, { 'x-simulate-fault': 'error-500' });
+    expect(failed.status).toBe(500);
+    await requestLines(running, 1);
+    await until(async () => (await spent(running)) === 0, { withinMs: 15_000 });
+  });
+
+  it('is freed at once by raising it', async () => {
+    const running = await startWithSimulator(`${PRICES}reserve: strict\nlimits: { usd_per_day: 0.003 }`);
+    while ((await ask(running)).status === 200);
+    running.configure((text) => text.replace('usd_per_day: 0.003', 'usd_per_day: 0.03'));
+    await until(() => running.log.some(({ message }) => message === 'configuration changed'), {
+      withinMs: 15_000,
+    });
+    expect((await ask(running)).status).toBe(200);
+  });
+});
+
+describe('a model without a price', () => {
+  it('costs nothing and is counted in tokens, unless it is said', async () => {
+    const running = await startWithSimulator(`${PRICES}limits: { usd_per_day: 0.000001 }`);
+    expect((await ask(running, { model: 'nobody-knows-it' })).status).toBe(200);
+    expect((await ask(running)).status).toBe(429);
+    const [line] = await requestLines(running, 1);
+    expect(line).not.toHaveProperty('cost_usd');
+  });
+
+  it('may not be called where a budget holds, if it is refused; elsewhere it may', async () => {
+    const refusing = await startWithSimulator(`${PRICES}unknown_model: refuse\nlimits: { usd_per_day: 1 }`);
+    const refused = await ask(refusing, { model: 'nobody-knows-it' });
+    expect(refused.status).toBe(400);
+    expect(JSON.parse(await refused.text())).toMatchObject({ error: { code: 'model_not_priced' } });
+    expect(refusing.simulator.hits()).toBe(0);
+    const free = await startWithSimulator(`${PRICES}unknown_model: refuse`);
+    expect((await ask(free, { model: 'nobody-knows-it' })).status).toBe(200);
+  });
+
+  it('costs what another costs, if that is assumed', async () => {
+    const running = await startWithSimulator(
+      `${PRICES}unknown_model: assume:plain\nlimits: { usd_per_day: 1 }`,
+    );
+    const answer = await ask(running, { model: 'nobody-knows-it' });
+    const cost = dollars(JSON.parse(await answer.text()).usage);
+    await until(async () => Math.abs((await spent(running)) - cost) < 1e-9, { withinMs: 15_000 });
+  });
+});
