@@ -24,7 +24,6 @@ const FAILURES = 3;
 const PROBE_MS = 250;
 const BEAT_MS = 2_000;
 const RECOVERY_MS = 2_000;
-const BY_REDIS = { decides: 'redis', decidesBudgets: 'redis' } as const;
 
 /**
  * A Redis limiter that goes on deciding when Redis is away. `local`: by this instance's part of each limit, so that all instances together
@@ -55,6 +54,8 @@ export class InsuredLimiter implements Limiter {
   readonly #standIns = new Set<StandIn>();
   #isProbing = false;
   #isAway = false;
+  /** It has forgotten all, and that hasn't been said yet. */
+  #wasEmptied = false;
   #failures = 0;
   #lastCause: unknown;
   #awaySinceMs = 0;
@@ -197,12 +198,15 @@ export class InsuredLimiter implements Limiter {
     this.#isAway = true;
     this.#awaySinceMs = performance.now();
     this.#standInNow();
-    this.#say({ status: 'degraded', ...this.#decides(), wasEmptied: false, cause });
+    const { rates: decides, budgets: decidesBudgets } = this.#words;
+    this.#say({ status: 'degraded', decides, decidesBudgets, wasEmptied: false, cause });
     this.#schedule(PROBE_MS);
   }
 
-  #decides(): Pick<InsuranceChange, 'decides' | 'decidesBudgets'> {
-    return { decides: this.#words.rates, decidesBudgets: this.#words.budgets };
+  #sayOk(away: { readonly awayMs?: number }): void {
+    const wasEmptied = this.#wasEmptied;
+    this.#wasEmptied = false;
+    this.#say({ status: 'ok', decides: 'redis', decidesBudgets: 'redis', wasEmptied, ...away });
   }
 
   #say(change: Omit<InsuranceChange, 'instances'>): void {
@@ -222,12 +226,10 @@ export class InsuredLimiter implements Limiter {
     this.#isProbing = true;
     try {
       const beat = await this.#instances.beat();
-      const wasEmptied = this.#beat.epoch !== '' && beat.epoch !== this.#beat.epoch;
+      if (this.#beat.epoch !== '' && beat.epoch !== this.#beat.epoch) this.#wasEmptied = true;
       this.#beat = beat;
       if (!this.#isAway) this.#failures = 0;
-      const hasLost = this.#redis.windows.takeLoss() || wasEmptied;
-      if (this.#isAway) await this.#recover(wasEmptied);
-      else await this.#keepUp(hasLost, wasEmptied);
+      await (this.#isAway ? this.#recover() : this.#keepUp());
       this.#schedule(this.#isAway ? PROBE_MS : BEAT_MS);
     } catch (error) {
       if (this.#isClosed) return;
@@ -238,12 +240,13 @@ export class InsuredLimiter implements Limiter {
     }
   }
 
-  async #keepUp(hasLost: boolean, wasEmptied: boolean): Promise<void> {
-    if (hasLost) await this.#remind();
+  async #keepUp(): Promise<void> {
+    if (this.#wasEmptied || this.#redis.windows.hasLost) await this.#remind();
     else await this.#redis.windows.lookAgain();
-    if (wasEmptied) this.#say({ status: 'ok', ...BY_REDIS, wasEmptied });
+    if (this.#isAway) return;
+    if (this.#wasEmptied) this.#sayOk({});
     // It decided single requests, though Redis never counted as away.
-    if (this.#standIn && !this.#isAway) await this.#relieve(this.#standIn);
+    if (this.#standIn) await this.#relieve(this.#standIn);
   }
 
   /** Tells Redis what it may have lost: what requests hold, and what was used of the calendar's windows. */
@@ -254,7 +257,7 @@ export class InsuredLimiter implements Limiter {
   }
 
   /** Tells Redis what it has missed; only then does it decide again. */
-  async #recover(wasEmptied: boolean): Promise<void> {
+  async #recover(): Promise<void> {
     if (this.#connections.admitting.status !== 'ready') return;
     // The beat went over the other connection.
     await this.#redis.peek([]);
@@ -265,8 +268,7 @@ export class InsuredLimiter implements Limiter {
     if (this.#redis.endings().queued > 0 || this.#isClosed) return;
     this.#isAway = false;
     this.#failures = 0;
-    const awayMs = performance.now() - this.#awaySinceMs;
-    this.#say({ status: 'ok', ...BY_REDIS, wasEmptied, awayMs });
+    this.#sayOk({ awayMs: performance.now() - this.#awaySinceMs });
     // With what was let through while Redis was told of the rest.
     await this.#relieve(standIn);
   }

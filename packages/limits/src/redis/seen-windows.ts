@@ -58,18 +58,16 @@ export class SeenWindows {
     let first = 0;
     for (const owner of owners) {
       if (owner.buckets.some(isCalendar) && !this.#learnOne(owner, answer, first)) {
-        this.#hasLost = true;
+        if (!this.#restoring.has(owner.key)) this.#hasLost = true;
         void this.#restore([owner.key]).catch(() => {});
       }
       first += owner.buckets.length;
     }
   }
 
-  /** Whether Redis was found to have lost something since this was asked last. */
-  takeLoss(): boolean {
-    const hasLost = this.#hasLost;
-    this.#hasLost = false;
-    return hasLost;
+  /** Whether Redis was found to have lost something since all was given back last. */
+  get hasLost(): boolean {
+    return this.#hasLost;
   }
 
   /** Tokens were settled: what is used has become more than was seen. */
@@ -112,6 +110,7 @@ export class SeenWindows {
     const keys = [...this.#owners.keys()];
     for (let from = 0; from < keys.length && !this.#isClosed; from += TOGETHER)
       await this.#restore(keys.slice(from, from + TOGETHER));
+    this.#hasLost = false;
   }
 
   close(): void {
