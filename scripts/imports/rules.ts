@@ -48,6 +48,8 @@ export const IMPORT_RULES: ReadonlyMap<string, ImportRule> = new Map([
   // Tests only: real SDKs against a running gateway, which they start as a process.
   ['services/clients', { everywhere: [], inTests: testTools, outsiders: true }],
   ['services/edge', { everywhere: [], inTests: testTools, outsiders: true }],
+  // Tests only: many gateways on one Redis, judged by what `nexus verify` judges with.
+  ['services/cluster', { everywhere: [], inTests: [...testTools, '@nexus/verify'], outsiders: true }],
   ['services/simulator', { everywhere: ['@nexus/simulator'], inTests: ['@nexus/testkit'], outsiders: true }],
   ['packages/testkit', { everywhere: ['@nexus/domain', '@nexus/simulator'], inTests: [], outsiders: true }],
   [

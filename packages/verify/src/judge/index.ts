@@ -1,0 +1,9 @@
+export {
+  allowedIn,
+  CLOCK_DRIFT,
+  CLOCK_TICK_MS,
+  type Passed,
+  type RateBound,
+  type Window,
+  worstWindow,
+} from './windows.ts';
