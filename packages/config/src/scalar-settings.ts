@@ -158,7 +158,7 @@ const SCALAR_SETTINGS: Settings<ScalarValues> = {
       'admin.listen',
       'nexus-address',
       null,
-      'Where operators look: `/health` with what is under way, and `/ready`. Absent: nowhere.',
+      'Where operators look: `/health` with what is under way, `/ready`, and `/metrics` for Prometheus. Absent: nowhere.',
     ),
   },
 };

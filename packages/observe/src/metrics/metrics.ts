@@ -160,7 +160,7 @@ function offerCalls(registry: Registry, tallies: RequestTallies): void {
   );
   offerHistogram(registry, METRICS.operationDuration, () =>
     operations(tallies, ({ durations }) =>
-      durations.map((tally, result) => [tally, result === 0 ? undefined : RESULTS[result]]),
+      [...durations].map(([result, tally]) => [tally, result === 0 ? undefined : RESULTS[result]]),
     ),
   );
   offerHistogram(registry, METRICS.firstChunk, () => operations(tallies, ({ firstChunk }) => [[firstChunk]]));
@@ -187,14 +187,14 @@ function offerCalls(registry: Registry, tallies: RequestTallies): void {
 /** The distributions of metered calls, by OpenTelemetry's labels. Kinds that are one operation there are added up. */
 function operations(
   tallies: RequestTallies,
-  read: (call: CallTally) => readonly (readonly [Distribution[0] | undefined, ...(string | undefined)[]])[],
+  read: (call: CallTally) => readonly Distribution[],
 ): Iterable<Distribution> {
   const sums = new Map<string, Distribution>();
   for (const call of tallies.calls()) {
     const known = OPERATIONS[call.kind];
     if (known === undefined) continue;
     for (const [tally, ...more] of read(call)) {
-      if (!tally?.counts.some((count) => count > 0)) continue;
+      if (!tally.counts.some((count) => count > 0)) continue;
       const labels = [known.operation, known.provider, call.family, ...more];
       const name = JSON.stringify(labels);
       const before = sums.get(name);

@@ -70,8 +70,8 @@ export class CallTally {
   readonly family: string;
   readonly kind: Kind;
   readonly results = new Float64Array(RESULTS.length);
-  /** By the result of an error; that of all that went well comes first. */
-  readonly durations: (HistogramTally | undefined)[] = [];
+  /** By the place of the result that was an error; 0: of all that went well. */
+  readonly durations = new Map<number, HistogramTally>();
   readonly firstChunk = new HistogramTally(METRICS.firstChunk.buckets);
   readonly inputTokens = new HistogramTally(METRICS.tokenUsage.buckets);
   readonly outputTokens = new HistogramTally(METRICS.tokenUsage.buckets);
@@ -258,9 +258,9 @@ const FIRST_ERROR = STATUSES.indexOf('4xx');
 
 function durationOf(call: CallTally, result: number): HistogramTally {
   const place = result < FIRST_ERROR ? 0 : result;
-  const known = call.durations[place];
+  const known = call.durations.get(place);
   if (known !== undefined) return known;
   const made = new HistogramTally(METRICS.operationDuration.buckets);
-  call.durations[place] = made;
+  call.durations.set(place, made);
   return made;
 }

@@ -38,11 +38,11 @@ describe('A histogram tally', () => {
 
   it('is added to another without changing either', () => {
     const [one, two] = [new HistogramTally(BOUNDS), new HistogramTally(BOUNDS)];
-    one.observe(0.2);
-    two.observe(0.2);
+    one.observe(0.25);
+    two.observe(0.25);
     two.observe(1_000);
     const both = one.plus(two);
-    expect([both.sum, ...both.counts]).toEqual([1_000.4, 0, 2, 0, 0, 0, 1]);
-    expect([one.sum, two.sum]).toEqual([0.2, 1_000.2]);
+    expect([both.sum, ...both.counts]).toEqual([1_000.5, 0, 2, 0, 0, 0, 1]);
+    expect([one.sum, two.sum]).toEqual([0.25, 1_000.25]);
   });
 });

@@ -48,7 +48,9 @@ async function expectAllClean(running: RunningGateway, answers: readonly string[
   await nothingOpen(running);
   expect(running.log.length).toBeGreaterThan(0);
   expectClean('log', running.logText());
-  for (const url of [`${running.url}/health`, `${running.url}/ready`, `${running.gateway.adminUrl}/health`])
+  const { url: outside, gateway } = running;
+  const inside = gateway.adminUrl;
+  for (const url of [`${outside}/health`, `${outside}/ready`, `${inside}/health`, `${inside}/metrics`])
     expectClean(url, await (await fetch(url)).text());
   for (const key of [CANARY.listedKey, CANARY.oddKey, CANARY.unknownKey]) {
     const limits = await fetch(`${running.url}/nexus/limits?token=${CANARY.query}`, {
