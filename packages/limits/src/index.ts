@@ -1,4 +1,5 @@
 export type { OnRedisFailure } from '@nexus/domain';
+export { windowAt, windowEndMs } from './calendar.ts';
 export { InsuredLimiter } from './insured/insured-limiter.ts';
 export type { InsuranceChange, InsuredLimiterOptions } from './insured/insured-limiter-options.ts';
 export type { OnRedisFailureByClass } from './insured/on-redis-failure.ts';

@@ -5,9 +5,9 @@ import { GatewayError } from '@nexus/domain';
 import { LearnedOutput } from '@nexus/limits';
 import { createMetrics, type Log } from '@nexus/observe';
 import { CallReader } from '@nexus/tokens';
+import { BudgetAlerts } from './alerts/alerts.ts';
 import { adminApp, listener } from './app.ts';
 import type { Parts } from './handle.ts';
-import { LEASE_MS, makeLimiter } from './limiter.ts';
 import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
 import { LiveConfig } from './ops/live-config.ts';
@@ -16,6 +16,7 @@ import { Prices } from './path/price.ts';
 import { Turns } from './path/turns.ts';
 import { replyError } from './reply/own-reply.ts';
 import { createServer, listen } from './server.ts';
+import { LEASE_MS, openStore } from './store.ts';
 import { handleUpgrade } from './upgrade.ts';
 import { MeteredUpstream } from './upstream/metered.ts';
 import { Passthrough } from './upstream/passthrough.ts';
@@ -56,7 +57,8 @@ export async function startGateway(
   const { config } = loaded;
   const live = new LiveConfig(loaded, reload, log);
   const nowMs = steadyNowMs;
-  const limiter = await makeLimiter(config, log);
+  const { limiter, claim } = await openStore(config, log);
+  const alerts = new BudgetAlerts({ target: () => live.config.alerts, claim, log });
   const inFlight = new InFlight({
     nowMs,
     checkEveryMs: Math.min(CHECK_EVERY_MS, config.timeouts.idleMs),
@@ -89,6 +91,7 @@ export async function startGateway(
     learned: new LearnedOutput(),
     prices: new Prices(() => live.config),
     turns,
+    alerts,
     upstream: {
       metered: new MeteredUpstream({ target, timeouts, onDisconnect, askUsage }, nowMs),
       passthrough: new Passthrough({ target, timeouts }, nowMs),
@@ -113,6 +116,7 @@ export async function startGateway(
   const close = async (noticeMs?: number) => {
     live.stop();
     await drain.run(server, noticeMs);
+    await alerts.close();
     if (admin) await closeNow(admin);
     await Promise.all([parts.reader.close(), parts.upstream.metered.close(), limiter.close()]);
     parts.upstream.passthrough.close();

@@ -4,6 +4,7 @@ import { GatewayError, type Limiter, type Usage } from '@nexus/domain';
 import type { LearnedOutput } from '@nexus/limits';
 import type { Log, Metrics } from '@nexus/observe';
 import type { CallReader } from '@nexus/tokens';
+import type { BudgetAlerts } from './alerts/alerts.ts';
 import type { Flight, InFlight } from './ops/in-flight.ts';
 import { admit, type MayNotPass } from './path/admit.ts';
 import { arrive } from './path/arrive.ts';
@@ -31,6 +32,7 @@ export interface Parts {
   /** What calls cost. */
   readonly prices: Prices;
   readonly turns: Turns;
+  readonly alerts: BudgetAlerts;
   readonly upstream: Upstream;
   readonly inFlight: InFlight;
   readonly log: Log;
@@ -82,7 +84,7 @@ export async function conclude(flight: Flight, usage: Usage | undefined, parts: 
   const endedMs = parts.nowMs();
   if (reservation) {
     try {
-      await settle(exchange, reservation, usage, parts.limiter, parts.learned);
+      await settle(exchange, reservation, usage, parts);
     } catch (error) {
       exchange.cause ??= error;
     }

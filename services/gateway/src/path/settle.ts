@@ -1,6 +1,7 @@
 import { type Limiter, NO_USAGE, type Reservation, type Usage } from '@nexus/domain';
 import type { LearnedOutput } from '@nexus/limits';
 import type { CallReading } from '@nexus/tokens';
+import type { BudgetAlerts } from '../alerts/alerts.ts';
 import type { Exchange } from './exchange.ts';
 import { costOf } from './price.ts';
 
@@ -39,13 +40,19 @@ export function settling(exchange: Owing, metered: Usage | undefined): Settling 
   return { giveBack: false, usage: metered };
 }
 
-/** Swaps the reservation for what was used, and remembers how long this key's answers are. */
+/** Who must know how a request ended. */
+export interface SettleParts {
+  readonly limiter: Limiter;
+  readonly learned: LearnedOutput;
+  readonly alerts: BudgetAlerts;
+}
+
+/** Swaps the reservation for what was used, remembers how long this key's answers are, and tells of budgets that are nearly spent. */
 export async function settle(
   exchange: Exchange,
   reservation: Reservation,
   metered: Usage | undefined,
-  limiter: Limiter,
-  learned: LearnedOutput,
+  { limiter, learned, alerts }: SettleParts,
 ): Promise<void> {
   const end = settling(exchange, metered);
   if (end.giveBack) {
@@ -57,7 +64,9 @@ export async function settle(
   const { inputTokens, outputTokens } = end.usage;
   const nanoUsd = exchange.price ? costOf(exchange.price, end.usage) : 0;
   if (exchange.price) exchange.costNanoUsd = nanoUsd;
-  await limiter.settle(reservation, { inputTokens, outputTokens, nanoUsd });
+  const used = { inputTokens, outputTokens, nanoUsd };
+  await limiter.settle(reservation, used);
+  alerts.look(exchange.decision?.buckets ?? [], reservation.demand, used);
   const { reading, identity, ending, upstreamStatus } = exchange;
   if (reading && identity && ending === 'whole' && upstreamStatus !== undefined && upstreamStatus < 300)
     learned.learn(identity.principal.keyId, reading.model ?? '', outputTokens / reading.choices);
