@@ -76,7 +76,7 @@ export function fullRate(limit: RateLimit, nowMs: number): RateState {
 }
 
 /** Grains at an instant, held ones included, as a limit (not necessarily the bucket's last one) refills and caps them. */
-export function levelAt(state: RateState, limit: { amount: number; burst: number }, nowMs: number): number {
+function levelAt(state: RateState, limit: { amount: number; burst: number }, nowMs: number): number {
   const { periodMs, starts } = state;
   const full = limit.burst * periodMs;
   let { total, tsMs } = state;

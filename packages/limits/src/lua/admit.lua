@@ -21,7 +21,7 @@ local function look(q, owners)
   for _ = 1, owners do
     local place, buckets = a[q], a[q + 2]
     local r = record(place)
-    local time = times[place]
+    local time, lists = times[place], starts[place]
     local open = held(r, OPEN)
     n = n + 1
     out[n] = time
@@ -44,11 +44,11 @@ local function look(q, owners)
             if b then back = back - missing_under(r, b, size, grain) end
             free = back
             if kind == 0 then
-              local list = starts_of(place, id)
+              local list = lists and lists[id]
               if list then
                 has_starts = true
-                if units > 0 and earliest(back, size * grain, a[q + 3], list, time, units * grain, time) ~= time then has_room = false end
-                local later = planned(list)
+                if units > 0 and plans.earliest(back, size * grain, a[q + 3], list, time, units * grain, time) ~= time then has_room = false end
+                local later = plans.planned(list)
                 free, back = free - later, back - later
               end
               back = back + open * grain
@@ -73,8 +73,7 @@ local function look(q, owners)
           q = q + 8
         end
       end
-      local is_planned = kind == 0 and has_starts and starts_of(place, id)
-      if units > 0 and (units > size or not is_planned and units * grain > free) then has_room = false end
+      if units > 0 and (units > size or units * grain > free and not (lists and lists[id])) then has_room = false end
       out[n + 1], out[n + 2] = free, back
       shown[k] = n + 1
       n = n + 2
@@ -87,37 +86,37 @@ local function look(q, owners)
   return q, has_room, strange, has_starts
 end
 
--- The first instant from `from` on that suits a bucket; nil: none is sure to. `is_sure`: whatever ends or doesn't, and one that can be
--- remembered; else the one to expect. `free` is of now.
-local function suits(q, kind, place, b, free, from, is_sure)
-  local units, size, time, r = a[q + 1], a[q + 2], times[place], records[place]
-  if units == 0 then return from end
-  if units > size then return nil end
-  if kind > 1 then
-    if units <= free then return from end
-    if is_sure then return nil end
-    local again = time + 1000
-    if kind ~= 3 then
-      local index = (b > 0 and r[b + 2] > a[q + 3] and r[b + 2] or window_at(q + 3, time)) - a[q + 3]
-      again = a[q + 5 + (index > 2 and 2 or index)]
-    end
-    return again > from and again or from
-  end
-  local amount, grain = a[q + 3], a[q + 4]
-  local list, needed = kind == 0 and starts_of(place, a[q]), units * grain
-  if list then
-    local level = size * grain - missing_under(r, b, size, grain)
-    local at = earliest(level, size * grain, amount, list, time, needed, from)
-    if not is_sure or at <= time then return at end
-    return memorable(list, size * grain, amount, time, needed, at)
-  end
-  if is_sure and kind == 1 and b > 0 and units + held(r, b + 4) > size then return nil end
-  local at = needed <= free and time or time + math.ceil((needed - free) / amount)
-  return at > from and at or from
-end
-
 -- The first instant that suits every bucket, if it is not more than `longest` from now.
 local function agree(first, owners, longest, is_sure)
+  -- The first instant from `from` on that suits a bucket; nil: none is sure to. `is_sure`: whatever ends or doesn't, and one that can be
+  -- remembered; else the one to expect. `free` is of now.
+  local function suits(q, kind, place, b, free, from, is_sure)
+    local units, size, time, r = a[q + 1], a[q + 2], times[place], records[place]
+    if units == 0 then return from end
+    if units > size then return nil end
+    if kind > 1 then
+      if units <= free then return from end
+      if is_sure then return nil end
+      local again = time + 1000
+      if kind ~= 3 then
+        local index = (b > 0 and r[b + 2] > a[q + 3] and r[b + 2] or window_at(q + 3, time)) - a[q + 3]
+        again = a[q + 5 + (index > 2 and 2 or index)]
+      end
+      return again > from and again or from
+    end
+    local amount, grain = a[q + 3], a[q + 4]
+    local list, needed = kind == 0 and starts[place] and starts[place][a[q]], units * grain
+    if list then
+      local level = size * grain - missing_under(r, b, size, grain)
+      local at = plans.earliest(level, size * grain, amount, list, time, needed, from)
+      if not is_sure or at <= time then return at end
+      return plans.memorable(list, size * grain, amount, time, needed, at)
+    end
+    if is_sure and kind == 1 and b > 0 and units + held(r, b + 4) > size then return nil end
+    local at = needed <= free and time or time + math.ceil((needed - free) / amount)
+    return at > from and at or from
+  end
+
   local at, before = now, nil
   while at ~= before do
     before = at
@@ -138,19 +137,6 @@ local function agree(first, owners, longest, is_sure)
     if at - now > longest then return nil end
   end
   return at
-end
-
--- Remembers a charge that is to come. Gives back what will be missing right after it.
-local function plan_charge(place, b, start, grains, full)
-  local r, lists = records[place], starts[place]
-  if not lists then
-    lists = {}
-    starts[place] = lists
-  end
-  local list = lists[r[b]] or {}
-  lists[r[b]] = list
-  plan(list, start, grains)
-  return full - level_planned(full - r[b + 1], full, r[b + 2], list, times[place], start)
 end
 
 local function take(q, owners, marker, start)
@@ -190,7 +176,11 @@ local function take(q, owners, marker, start)
             local missing, delay = r[b + 1] + units * period, 0
             r[b + 5] = r[b + 5] + 1
             if start > time then
-              delay, missing = start - time, plan_charge(place, b, start, units * period, size * period)
+              local lists, full = starts[place] or {}, size * period
+              local list = lists[id] or {}
+              starts[place], lists[id], delay = lists, list, start - time
+              planning().plan(list, start, units * period)
+              missing = full - plans.level_planned(full - r[b + 1], full, amount, list, time, start)
             else r[b + 1] = missing end
             taken[m + 1], taken[m + 2], taken[m + 3], taken[m + 4], taken[m + 5] = r[b + 4], r[b + 5], missing, r[b + 6], delay
             m = m + 5

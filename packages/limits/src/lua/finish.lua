@@ -62,9 +62,10 @@ local function give_back_rate(place, b, grains, taken, m, since)
   local back = grains
   local is_before = is_of_era and (r[b + 7] == 0 or charge < r[b + 7])
   if is_to_come then
-    local list = starts_of(place, r[b])
-    if not list or not unplan(list, at, grains) then return end
-    if #list == 0 then starts[place][r[b]] = nil end
+    local lists = starts[place]
+    local list = lists and lists[r[b]]
+    if not list or not plans.unplan(list, at, grains) then return end
+    if #list == 0 then lists[r[b]] = nil end
   elseif not is_of_era then return
   else
     local risen = (time - at) * r[b + 2] + (is_before and 0 or r[b + 6] - given_back)

@@ -38,40 +38,6 @@ local function clear_slots(r, slots, base, count)
   for number = base + 1, base + (count < 6 and count or 6) do r[slots + number % 6] = 0 end
 end
 
--- Takes the starts from the end of a record.
-local function take_off_starts(r)
-  local lists, n = {}, #r
-  local first = n - 3 * r[n]
-  for i = first, n - 1, 3 do
-    local list = lists[r[i]]
-    if not list then
-      list = {}
-      lists[r[i]] = list
-    end
-    list[#list + 1], list[#list + 2] = r[i + 1] + r[2], r[i + 2]
-  end
-  for i = n, first, -1 do r[i] = nil end
-  return lists
-end
-
-local function put_on_starts(r, lists)
-  local n = #r
-  local last = n
-  for id, list in pairs(lists) do
-    for i = 1, #list, 2 do
-      r[last + 1], r[last + 2], r[last + 3] = id, list[i] - r[2], list[i + 1]
-      last = last + 3
-    end
-  end
-  if last > n then r[1], r[last + 1] = 2, (last - n) / 3 end
-end
-
--- What is to begin in a bucket; nil: nothing.
-local function starts_of(place, id)
-  local lists = starts[place]
-  return lists and lists[id]
-end
-
 -- The record as it is now. Bringing it to the present changes nothing that anybody could tell, so it is written only with a change.
 local function record(place)
   local r = records[place]
@@ -86,14 +52,14 @@ local function record(place)
     local elapsed, old_base = time - touched, (touched - touched % slice) / slice
     local passed = (time - time % slice) / slice - old_base
     if passed > 0 then clear_slots(r, OPEN, old_base, passed) end
-    if string.byte(raw, first) == 2 then starts[place] = take_off_starts(r) end
-    local b, n = FIRST, #r
+    if string.byte(raw, first) == 2 then starts[place] = planning().take_off(r) end
+    local b, n, lists = FIRST, #r, starts[place]
     while b <= n do
       local kind = r[b] % 8
-      local list = kind == 0 and starts_of(place, r[b])
+      local list = lists and lists[r[b]]
       if list then
-        r[b + 1] = begin(list, r[b + 1], r[b + 2], touched, time)
-        if #list == 0 then starts[place][r[b]] = nil end
+        r[b + 1] = plans.begin(list, r[b + 1], r[b + 2], touched, time)
+        if #list == 0 then lists[r[b]] = nil end
         if r[b + 1] == 0 and #list == 0 then r[b + 4], r[b + 5], r[b + 6], r[b + 7] = r[b + 4] + 1, 0, 0, 0 end
       elseif kind <= 1 then
         -- A product above 2^53 is rounded, but rounding keeps order: it is only compared then.
@@ -168,14 +134,14 @@ end
 local function save()
   for place in pairs(dirty) do
     local r, time = records[place], times[place]
-    local ttl, holds = 0, held(r, OPEN)
+    local ttl, holds, lists = 0, held(r, OPEN), starts[place]
     local b, n = FIRST, #r
     while b <= n do
       local kind = r[b] % 8
       if kind <= 1 then
         -- The only quotient: rounded up, and a millisecond too much does no harm.
-        local full, list = math.ceil(r[b + 1] / r[b + 2]), kind == 0 and starts_of(place, r[b])
-        if list then full = math.ceil((r[b + 1] + planned(list)) / r[b + 2]) + list[#list - 1] - time end
+        local full, list = math.ceil(r[b + 1] / r[b + 2]), lists and lists[r[b]]
+        if list then full = math.ceil((r[b + 1] + plans.planned(list)) / r[b + 2]) + list[#list - 1] - time end
         if full > ttl then ttl = full end
         if kind == 1 then holds = holds + held(r, b + 4) end
       else
@@ -191,7 +157,7 @@ local function save()
     if holds > 0 and lease + slice >= ttl then ttl = lease + slice end
     if ttl > 0 then
       r[1], r[3] = 1, time - r[2]
-      if starts[place] then put_on_starts(r, starts[place]) end
+      if lists then plans.put_on(r, lists) end
       local is_usual = ttl == lease + slice and time == now
       redis.call('SET', KEYS[place], cmsgpack.pack(r), 'PX', is_usual and HELD_TTL or ttl + (time - now) + slack)
     elseif raws[place] then
