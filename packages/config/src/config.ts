@@ -79,6 +79,8 @@ export interface RedisReach {
   readonly sentinelUsername?: string;
   readonly sentinelPassword?: string;
   readonly tls?: true | { readonly ca?: string; readonly servername?: string };
+  /** How long a call may take before it counts as failed. */
+  readonly commandTimeoutMs?: number;
 }
 
 /** The Redis in which instances share their buckets. What it takes to reach it is a private field, like every secret. */

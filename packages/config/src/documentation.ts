@@ -47,7 +47,7 @@ const LIMITS = `
 traffic of the models that match; \`keys[].limits\` for one key. All that concern a request hold. A key's own limit replaces the default of the same name, and
 \`unlimited\` lifts it; the other defaults stay.
 
-A limit is a whole number or \`{ limit, burst, on_redis_failure }\`. One that is absent does not limit; \`0\` refuses everything. There are no
+A limit is a whole number or \`{ limit, burst, alert_at, shadow, on_redis_failure }\`. With \`shadow: true\` it is tried and logged (\`shadow\` in the log line names it where it would have refused), and never refuses. One that is absent does not limit; \`0\` refuses everything. There are no
 fractions: for one request in two seconds write \`requests_per_minute: 30\`.
 
 - **Per second, minute, hour**: a bucket that refills all the time. In any window of \`t\`, at most \`burst + rate · t\` pass.
@@ -144,6 +144,9 @@ redis:                                                   # or Sentinel, in place
 redis:                                                   # or a cluster: some of its nodes
   cluster: [redis-1:6379, redis-2:6379, redis-3:6379]
 \`\`\`
+
+\`redis.command_timeout\` (default \`75ms\`, at most \`2s\`) is how long Redis may take to answer: then \`on_redis_failure\` says what
+becomes of the request. Raise it where Redis is far away, or where the gateways share their processors with others.
 
 Every instance of a cluster has the same limits and the same Redis. \`redis.key_prefix\` (default \`nexus\`) keeps two deployments apart that
 share one. The Redis must have \`maxmemory-policy noeviction\` and is not shared with a cache. It holds hashes and numbers, no key and no prompt.

@@ -24,7 +24,6 @@ export type Scope =
 export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map([
   ['file', new Set(['upstreams', 'ledger'])],
   ['admin', new Set(['tokens'])],
-  ['limit', new Set(['shadow'])],
 ]);
 
 /** The scalars among them that would also come from the environment or a flag. */

@@ -71,6 +71,7 @@ export function readLimit(
   let amountValue = value;
   let burstValue = options.sharedBurst;
   let onRedisFailure: OnRedisFailure | undefined;
+  let shadow: true | undefined;
   let alertAt = kind.kind === 'calendar' && kind.counts === 'usd' ? ALERT_AT : undefined;
   const findings: LimitFinding[] = [];
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
@@ -80,6 +81,10 @@ export function readLimit(
     }
     amountValue = fields.get('limit');
     burstValue = fields.get('burst') ?? burstValue;
+    const isShadow = fields.get('shadow');
+    if (isShadow === true || isShadow === 'true') shadow = true;
+    else if (isShadow !== undefined && isShadow !== false && isShadow !== 'false')
+      findings.push({ at: 'shadow', wrong: 'is neither true nor false', remedy: 'write true or false' });
     if (fields.has('alert_at')) {
       const read = alertAtOf(kind, fields.get('alert_at'));
       if ('wrong' in read) findings.push({ at: 'alert_at', ...read });
@@ -119,6 +124,7 @@ export function readLimit(
   const own = {
     ...(onRedisFailure === undefined ? {} : { onRedisFailure }),
     ...(alertAt === undefined ? {} : { alertAt }),
+    ...(shadow === undefined ? {} : { shadow }),
   };
   if (kind.kind !== 'rate') {
     return findings.length > 0
@@ -190,7 +196,7 @@ function alertAtOf(kind: LimitKind, value: unknown): readonly number[] | Finding
 }
 
 /** What `{ limit, … }` may hold. */
-const LIMIT_FIELDS: readonly string[] = ['limit', 'burst', 'alert_at', 'on_redis_failure'];
+const LIMIT_FIELDS: readonly string[] = ['limit', 'burst', 'alert_at', 'shadow', 'on_redis_failure'];
 
 type ReadWord = { readonly ok: true; readonly word: OnRedisFailure } | ({ readonly ok: false } & Finding);
 
@@ -205,7 +211,7 @@ function unknownField(field: string): LimitFinding {
     return { at: field, wrong: 'is not supported by this version of Nexus', remedy: later.remedy };
   const meant = nearestName(field, LIMIT_FIELDS);
   if (meant !== undefined) return { at: field, wrong: 'is unknown', remedy: `did you mean \`${meant}\`?` };
-  const remedy = 'a limit has `limit`, `burst`, `alert_at` and `on_redis_failure`';
+  const remedy = 'a limit has `limit`, `burst`, `alert_at`, `shadow` and `on_redis_failure`';
   // A name that is not made like a setting's may be a secret; it is not repeated.
   if (!isShowable(field)) return { wrong: 'holds an unknown name', remedy };
   return { at: field, wrong: 'is unknown', remedy };

@@ -78,16 +78,22 @@ export function overrideLimits(defaults: NamedLimits, own: NamedLimits): NamedLi
 export function limitSet(named: NamedLimits): LimitSet {
   const buckets: BucketLimit[] = [];
   const sizes: SizeLimit[] = [];
+  const shadows: Limit[] = [];
   for (const name of LIMIT_KINDS.keys()) {
     const limit = named.get(name);
     if (limit === undefined || limit === 'unlimited') continue;
     Object.freeze(limit);
-    if (limit.kind === 'size') sizes.push(limit);
+    if (limit.shadow) shadows.push(limit);
+    else if (limit.kind === 'size') sizes.push(limit);
     else buckets.push(limit);
   }
-  return Object.freeze({ buckets: Object.freeze(buckets), sizes: Object.freeze(sizes) });
+  return Object.freeze({
+    buckets: Object.freeze(buckets),
+    sizes: Object.freeze(sizes),
+    ...(shadows.length === 0 ? {} : { shadows: Object.freeze(shadows) }),
+  });
 }
 
-export function ownerLimits(owner: string, { buckets, sizes }: LimitSet): OwnerLimits {
-  return Object.freeze({ owner, buckets, sizes });
+export function ownerLimits(owner: string, limits: LimitSet): OwnerLimits {
+  return Object.freeze({ owner, ...limits });
 }

@@ -76,6 +76,7 @@ export function readRedis(
     return entry && resolveSecret(textOf(entry.value), entry.place, `redis.${name}`, context);
   };
   const textAt = (name: string) => textOf(map?.entries.get(name)?.value);
+  const timeout = FORMATS['nexus-timeout'].read(textAt('command_timeout'));
   const reach: RedisReach = dropUndefined({
     url,
     sentinels: addresses(map, 'sentinels'),
@@ -86,6 +87,7 @@ export function readRedis(
     sentinelUsername: textAt('sentinel_username'),
     sentinelPassword: secretAt('sentinel_password'),
     tls,
+    commandTimeoutMs: timeout.ok && typeof timeout.value === 'number' ? timeout.value : undefined,
   });
   return new SharedRedis(shownReach(reach), textAt('key_prefix') ?? 'nexus', reach);
 }

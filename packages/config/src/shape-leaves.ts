@@ -51,6 +51,8 @@ const limitShape = (name: string, kind: LimitKind['kind'], canLift: boolean) =>
           properties: {
             limit: WHOLE,
             ...(kind === 'rate' ? { burst: WHOLE } : {}),
+            ...(kind === 'calendar' ? { alert_at: { type: 'array', items: { type: 'string' } } } : {}),
+            shadow: { type: 'boolean' },
             ...(kind === 'size' ? {} : { on_redis_failure: FORMATS['nexus-on-redis-failure'].json }),
           },
           required: ['limit'],
@@ -188,6 +190,19 @@ export const keyPrefix = leaf(
       : { wrong: 'is not a plain name', remedy: 'write 1 to 64 letters, digits, `.`, `_` or `-`' },
   { type: 'string', pattern: '^[A-Za-z0-9._-]{1,64}$' },
 );
+
+/** A connection that is silent for longer is made anew, whatever is waited for. */
+const LONGEST_ANSWER_MS = 2_000;
+
+/** How long an answer of Redis may take. */
+export const commandTimeout = leaf((value) => {
+  const { read } = FORMATS['nexus-timeout'];
+  const found = read(value);
+  if (!found.ok) return found;
+  return typeof found.value === 'number' && found.value > LONGEST_ANSWER_MS
+    ? { wrong: 'is too long', remedy: 'write at most 2s' }
+    : undefined;
+}, FORMATS['nexus-timeout'].json);
 
 /** true or false, as YAML or as text. */
 export const trueOrFalse = leaf(

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PRICE_AMOUNTS } from './price-settings.ts';
 import {
+  commandTimeout,
   date,
   expires,
   id,
@@ -76,6 +77,7 @@ export const LIST_SHAPES = {
       ca_file: plainText.optional(),
       server_name: plainText.optional(),
       key_prefix: keyPrefix.optional(),
+      command_timeout: commandTimeout.optional(),
     })
     .describe('A Redis behind Sentinel or a Redis Cluster, in place of `redis_url`; and how it is reached.'),
   limits: limitsShape(false).describe('The limits of each API key, unless its own entry says otherwise.'),

@@ -58,6 +58,12 @@ describe('the shared Redis', () => {
     });
   });
 
+  it('may take as long to answer as it is given, which is 2 s at most', () => {
+    const { redis } = load('redis_url: redis://r\nredis: { command_timeout: 250ms }');
+    expect(redis?.reach).toEqual({ url: 'redis://r', commandTimeoutMs: 250 });
+    expect(load('redis_url: redis://r').redis?.reach).not.toHaveProperty('commandTimeoutMs');
+  });
+
   it('is kept in two ways when it is away, unless one word is said more loudly', () => {
     const text = 'on_redis_failure: { budgets: closed }';
     expect(load(text).onRedisFailure).toEqual({ rates: 'local', budgets: 'closed' });
@@ -107,6 +113,14 @@ describe('the shared Redis', () => {
     ['redis: { clusters: ["a:1"] }', 'unknown setting `redis.clusters`; did you mean `cluster`?'],
     ['redis: { cluster: ["a:1"], ca_file: gone.pem }', 'the file that `redis.ca_file` names does not exist'],
     ['redis: { cluster: ["a:1"], key_prefix: "a}b" }', '`redis.key_prefix` is not a plain name'],
+    [
+      'redis_url: redis://r\nredis: { command_timeout: 75 }',
+      '`redis.command_timeout` has no unit; write 75s or 75ms',
+    ],
+    [
+      'redis_url: redis://r\nredis: { command_timeout: 3s }',
+      '`redis.command_timeout` is too long; write at most 2s',
+    ],
     ['redis: r:6379', '`redis` is not a mapping'],
     ['on_redis_failure: maybe', '`on_redis_failure` is none of its choices; write local or closed or open'],
     ['on_redis_failure: { rates: maybe }', '`on_redis_failure.rates` is none of its choices'],
