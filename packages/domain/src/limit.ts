@@ -14,6 +14,8 @@ export type OnRedisFailure = 'local' | 'closed' | 'open';
 interface BucketOptions {
   /** Absent: as its class of limits is told to. */
   readonly onRedisFailure?: OnRedisFailure;
+  /** Tried and logged, never refuses. */
+  readonly shadow?: true;
 }
 
 /**
@@ -55,6 +57,7 @@ export interface ConcurrencyLimit extends BucketOptions {
 export interface SizeLimit {
   readonly kind: 'size';
   readonly name: 'max_request_tokens' | 'max_output_tokens';
+  readonly shadow?: true;
   readonly amount: number;
 }
 
@@ -71,4 +74,6 @@ export interface OwnerLimits {
   readonly owner: string;
   readonly buckets: readonly BucketLimit[];
   readonly sizes: readonly SizeLimit[];
+  /** Limits that are only tried; they stand in none of the lists above. Absent: none. */
+  readonly shadows?: readonly Limit[];
 }

@@ -38,6 +38,8 @@ export interface RequestLine {
   readonly decision: 'admitted' | 'denied' | 'none';
   /** The limits were decided without their shared store. */
   readonly degraded?: boolean | undefined;
+  /** Limits that are only tried and would have refused, as owner/name, with blanks between them. */
+  readonly shadow?: string | undefined;
   /** The limit that refused, as owner/name: `key:search-prod/requests_per_second`. */
   readonly limit?: string | undefined;
   /** The size of that limit's bucket, in the units that it counts. */
@@ -194,6 +196,7 @@ export function requestLineJson(
     json += `,"upstream_request_id":${textJson(line.upstreamRequestId)}`;
   json += DECISION[line.decision];
   if (line.degraded !== undefined) json += `,"degraded":${line.degraded === true}`;
+  if (line.shadow !== undefined) json += `,"shadow":${nameJson(line.shadow)}`;
   if (line.limit !== undefined) json += `,"limit":${nameJson(line.limit)}`;
   if (line.limitSize !== undefined) json += `,"limit_size":${jsonNumber(line.limitSize)}`;
   if (line.used !== undefined) json += `,"used":${jsonNumber(line.used)}`;

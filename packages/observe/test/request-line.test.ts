@@ -41,6 +41,7 @@ describe('the line of a request', () => {
       upstream_request_id: 'req_up_1',
       decision: 'admitted',
       degraded: false,
+      shadow: 'team:search/requests_per_day',
       limit: 'key:search-prod/requests_per_second',
       limit_size: 20,
       used: 19,

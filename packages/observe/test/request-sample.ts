@@ -18,6 +18,7 @@ export const FULL_LINE: Required<RequestLine> = {
   upstreamRequestId: 'req_up_1',
   decision: 'admitted',
   degraded: false,
+  shadow: 'team:search/requests_per_day',
   limit: 'key:search-prod/requests_per_second',
   limitSize: 20,
   used: 19,

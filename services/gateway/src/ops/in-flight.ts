@@ -107,7 +107,9 @@ export class InFlight {
     if (now - this.#renewedMs >= this.#options.renewEveryMs) {
       this.#renewedMs = now;
       this.#options.renew(
-        [...this.#flights].flatMap(({ reservation }) => (reservation ? [reservation] : [])),
+        [...this.#flights].flatMap(({ reservation, exchange }) =>
+          reservation ? [reservation, ...(exchange.trial?.reservations ?? [])] : [],
+        ),
       );
     }
   }

@@ -12,6 +12,7 @@ import { type RefusalReply, refusalReply, sizeReply } from '../reply/refusal.ts'
 import { chargedTo, type Exchange } from './exchange.ts';
 import { ownersOf } from './owners.ts';
 import { hasBudget, mostCost, type Prices } from './price.ts';
+import { ShadowTrial } from './shadow.ts';
 import type { Turns } from './turns.ts';
 
 /** What was taken for a request that has not gone upstream yet: `forward` wants one, and gives back no other. */
@@ -82,14 +83,12 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
   }
   exchange.reservedOutputTokens = outputTokens;
   const nanoUsd = priced(exchange, parts.prices, owners, { inputTokens, outputTokens });
-  const decision = await askLimiter(exchange, parts, owners, {
-    requests: 1,
-    inputTokens,
-    outputTokens,
-    nanoUsd,
-  });
+  const demand = { requests: 1, inputTokens, outputTokens, nanoUsd };
+  const decision = await askLimiter(exchange, parts, owners, demand);
   exchange.decision = decision;
   if (!decision.admitted) return { passes: false, reply: refusalReply(decision, reading?.model, Date.now()) };
+  const trial = ShadowTrial.begin(parts.limiter, exchange.id, owners, demand);
+  if (trial) exchange.trial = trial;
   const { reservation, startsInMs } = decision;
   const startMs = startsInMs > 0 ? parts.nowMs() + startsInMs : undefined;
   return { passes: true, held: { reservation, startMs } };

@@ -5,6 +5,7 @@ import type { CallKind, CallReading } from '@nexus/tokens';
 import type { RefusalReply } from '../reply/refusal.ts';
 import type { Identity } from './identify.ts';
 import type { Charged } from './owners.ts';
+import type { ShadowTrial } from './shadow.ts';
 
 /** Whose conventions the client expects in errors and headers. */
 export type Dialect = 'openai' | 'anthropic';
@@ -50,6 +51,10 @@ export interface Exchange {
   price?: Price;
   costNanoUsd?: number;
   decision?: Decision;
+  /** Limits that are only tried. */
+  trial?: ShadowTrial;
+  /** Those of them that would have refused it. */
+  shadowed?: readonly string[];
   /** The reply of a limit that refused. */
   refusal?: RefusalReply;
   limiterMs?: number;

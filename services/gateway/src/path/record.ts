@@ -35,6 +35,7 @@ function endedRequest(exchange: Exchange, endedMs: number): EndedRequest {
     upstreamRequestId: exchange.upstreamRequestId,
     degraded: decision?.degraded,
     decision: refusal ? 'denied' : decision ? 'admitted' : 'none',
+    shadow: exchange.shadowed?.join(' '),
     limit: refusal?.limit,
     limitSize: denial?.refusal.size,
     used: denial?.refusal.used,

@@ -1,4 +1,4 @@
-import { type Limiter, NO_USAGE, type Reservation, type Usage } from '@nexus/domain';
+import { type Limiter, NO_USAGE, type Reservation, type Settlement, type Usage } from '@nexus/domain';
 import type { LearnedOutput } from '@nexus/limits';
 import type { CallReading } from '@nexus/tokens';
 import type { BudgetAlerts } from '../alerts/alerts.ts';
@@ -58,6 +58,7 @@ export async function settle(
   if (end.giveBack) {
     exchange.usage = NO_USAGE;
     await limiter.cancel(reservation);
+    await endTrial(exchange, undefined);
     return;
   }
   exchange.usage = end.usage;
@@ -66,8 +67,14 @@ export async function settle(
   if (exchange.price) exchange.costNanoUsd = nanoUsd;
   const used = { inputTokens, outputTokens, nanoUsd };
   await limiter.settle(reservation, used);
+  await endTrial(exchange, used);
   alerts.look(exchange.decision?.buckets ?? [], reservation.demand, used);
   const { reading, identity, ending, upstreamStatus } = exchange;
   if (reading && identity && ending === 'whole' && upstreamStatus !== undefined && upstreamStatus < 300)
     learned.learn(identity.principal.keyId, reading.model ?? '', outputTokens / reading.choices);
+}
+
+async function endTrial(exchange: Exchange, used: Settlement | undefined): Promise<void> {
+  const refused = await exchange.trial?.end(used);
+  if (refused && refused.length > 0) exchange.shadowed = refused;
 }
