@@ -273,7 +273,7 @@ export function letsRequestsWait(name: string, make: MakeLimiter, runs: number):
 }
 
 /** In every window from one start to another there are no more than the burst and what came in. */
-function expectWindows(begunMs: readonly number[], burst: number, perMs: number): void {
+export function expectWindows(begunMs: readonly number[], burst: number, perMs: number): void {
   const times = [...begunMs].sort((one, other) => one - other);
   // The fullest window that ends at a start: count − rate · time is what may be no more than the burst.
   let most = Number.NEGATIVE_INFINITY;

@@ -28,6 +28,7 @@ describe.skipIf(noRedis)('a denial that is repeated without asking Redis', () =>
     const step = fc.record({
       tokens: fc.nat(150),
       used: fc.nat(200),
+      maxWaitMs: fc.constantFrom(0, 0, 0, 90, 300, 3_000),
       ends: fc.constantFrom('settle', 'cancel', 'open', 'settle'),
       ms: fc.oneof(fc.constant(0), fc.nat(40), fc.nat(400)),
       /** Who asks: the one that repeats, or another. */
@@ -51,10 +52,10 @@ describe.skipIf(noRedis)('a denial that is repeated without asking Redis', () =>
           const asks = new RedisLimiter({ ...options, repeatDenials: false });
           const owners = [owner('key:a', ...buckets)];
           const open: { by: RedisLimiter; end: () => Promise<void> }[] = [];
-          for (const [index, { tokens, used, ends, ms, other, which }] of steps.entries()) {
+          for (const [index, { tokens, used, maxWaitMs, ends, ms, other, which }] of steps.entries()) {
             clockMs += ms;
             const by = other ? asks : repeats;
-            const admission = { requestId: `${index}`, owners, demand: demand(1, tokens) };
+            const admission = { requestId: `${index}`, owners, demand: demand(1, tokens), maxWaitMs };
             const before = await calls();
             const decision = await by.admit(admission);
             if ((await calls()) === before) {
