@@ -13,7 +13,8 @@ OpenTelemetry's conventions for generative AI have are theirs, written as Promet
 bound, so \`model_family\` stands in its place.
 
 Each instance counts its own requests: sum over them. \`nexus_limit_used_units\` is what an instance last saw of a limit that all of them
-share: take the maximum. Counters begin at 0 with the process. A series appears with its first request.
+share: take the maximum. Counters begin at 0 with the process. A series appears with its first request; the codes of
+\`nexus_errors_total\` are all there from the beginning.
 
 \`deploy/prometheus/\` has a configuration and alert rules, \`deploy/grafana/\` a dashboard.
 `;

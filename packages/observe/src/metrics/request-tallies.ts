@@ -1,4 +1,4 @@
-import type { BucketView, ErrorCode, Usage } from '@nexus/domain';
+import { type BucketView, ERROR_KINDS, type ErrorCode, type Usage } from '@nexus/domain';
 import type { RequestLine } from '../request-line.ts';
 import { METRICS } from './definitions.ts';
 import { HistogramTally } from './histogram-tally.ts';
@@ -117,7 +117,8 @@ interface Group {
 export class RequestTallies {
   readonly #groups = new Map<string, Map<string, Group>>();
   readonly #calls: (CallTally | undefined)[] = [];
-  readonly errors = new Map<string, number>();
+  /** By code; all of them from the beginning, so that Prometheus sees the first of each come. */
+  readonly errors = new Map<string, number>(Object.keys(ERROR_KINDS).map((code) => [code, 0]));
   readonly firstByte: readonly HistogramTally[] = KINDS.map(
     () => new HistogramTally(METRICS.upstreamFirstByte.buckets),
   );

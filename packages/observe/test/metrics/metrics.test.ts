@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { ERROR_KINDS } from '@nexus/domain';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { METRICS, type MetricDefinition } from '../../src/metrics/definitions.ts';
 import { createMetrics, type Metrics, type PresentState } from '../../src/metrics/metrics.ts';
@@ -58,9 +59,11 @@ describe('The metrics', () => {
       [`${search},kind="other",outcome="completed",status="1xx"}`]: 1,
       'nexus_requests_total{team="none",tier="none",model_family="none",kind="other",outcome="completed",status="2xx"}': 1,
     });
-    expect(await series(metrics, 'nexus_errors_total')).toEqual({
-      'nexus_errors_total{code="upstream_failed"}': 1,
-    });
+    const errors = await series(metrics, 'nexus_errors_total');
+    expect(Object.entries(errors).filter(([, count]) => count > 0)).toEqual([
+      ['nexus_errors_total{code="upstream_failed"}', 1],
+    ]);
+    expect(Object.keys(errors)).toHaveLength(Object.keys(ERROR_KINDS).length);
     expect(await series(metrics, 'nexus_request_bytes_total')).toEqual({ nexus_request_bytes_total: 6_000 });
   });
 
