@@ -15,3 +15,8 @@ export function credentialHash(credential: string): string {
 export function hashId(hash: string): string {
   return `key-${hash.slice(0, 12)}`;
 }
+
+/** Whether an id was made by `hashId`. */
+export function isHashId(id: string): boolean {
+  return /^key-[0-9a-f]{12}$/.test(id);
+}

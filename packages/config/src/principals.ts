@@ -1,6 +1,6 @@
 import type { ModelRule, OwnerLimits, Principal, Team } from '@nexus/domain';
 import type { Config, KeyEntry } from './config.ts';
-import { credentialHash, hashId } from './credential.ts';
+import { credentialHash, hashId, isHashId } from './credential.ts';
 import { ownerLimits } from './owner-limits.ts';
 
 /** A listed key's principal. Its upstream key is there to be read, and never printed. */
@@ -83,6 +83,18 @@ export class Principals {
     return Object.freeze({
       keyId,
       limits: ownerLimits(`key:${keyId}`, this.#config.keyLimits),
+      modelRules: NO_RULES,
+    });
+  }
+
+  /** The principal that logs show under an id, for looking back; undefined where no key with it could come in. */
+  byId(id: string): Principal | undefined {
+    const listed = this.#config.keys.find((key) => key.id === id);
+    if (listed) return this.#known.get(listed.hash)?.principal;
+    if (this.#config.requireKnownKeys || !isHashId(id)) return undefined;
+    return Object.freeze({
+      keyId: id,
+      limits: ownerLimits(`key:${id}`, this.#config.keyLimits),
       modelRules: NO_RULES,
     });
   }

@@ -1,6 +1,9 @@
 import { check } from './commands/check.ts';
+import { explain } from './commands/explain.ts';
+import { replay } from './commands/replay.ts';
 import { simulate } from './commands/simulate.ts';
 import { verify } from './commands/verify.ts';
+import { HELP_WORDS, isHelp } from './help-words.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `Nexus ${VERSION}: the gateway between your applications and the AI APIs they call.
@@ -11,6 +14,8 @@ Usage
   nexus check [FILE]     test a configuration: every problem with its line and the remedy
   nexus simulate         run the stand-in OpenAI by itself
   nexus verify           drive a running deployment beyond its limits, and judge what it let through
+  nexus explain ID       say why a request was refused
+  nexus replay           try another configuration on requests of the past
   nexus -help            this page; each command has its own: nexus check -help
   nexus -version         the version
 
@@ -28,7 +33,6 @@ Examples
 Exit codes: 0 fine, 1 the answer is no (a bad configuration, a port in use), 2 wrong usage.
 `;
 
-const HELP_WORDS = new Set(['-help', '--help', '-h', 'help']);
 const VERSION_WORDS = new Set(['-version', '--version', '-v', 'version']);
 
 /** Runs one command line; resolves with the exit code. */
@@ -39,6 +43,10 @@ export async function run(args: readonly string[]): Promise<number> {
   switch (first) {
     case 'check':
       return check(rest);
+    case 'explain':
+      return explain(rest);
+    case 'replay':
+      return replay(rest);
     case 'simulate':
       return simulate(rest);
     case 'verify':
@@ -56,11 +64,6 @@ export async function run(args: readonly string[]): Promise<number> {
 async function serve(args: readonly string[]): Promise<number> {
   const command = await import('./commands/serve.ts');
   return command.serve(args);
-}
-
-/** Whether an argument asks for the help of a command. */
-export function isHelp(arg: string): boolean {
-  return HELP_WORDS.has(arg) && arg !== 'help';
 }
 
 function say(text: string): number {

@@ -1,5 +1,5 @@
 import { ConfigProblems, describeLimits } from '@nexus/config';
-import { isHelp } from '../cli.ts';
+import { isHelp } from '../help-words.ts';
 import { loadCheckedConfig } from '../load-config.ts';
 
 const HELP = `nexus check [FILE]: test a configuration without starting anything.

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import type { VerifyOptions } from '@nexus/verify';
-import { isHelp } from '../cli.ts';
+import { isHelp } from '../help-words.ts';
 
 const HELP = `nexus verify --url URL: drive a running deployment beyond its limits, and judge what it let through.
 

@@ -1,0 +1,133 @@
+import type { Config, Principals } from '@nexus/config';
+import type { OwnerLimits, Principal, Reservation, Settlement } from '@nexus/domain';
+import { MemoryLimiter, sizeRefusal } from '@nexus/limits';
+import { cost, PriceList, worstCost } from '@nexus/prices';
+import { ownersOf } from '../path/owners.ts';
+import type { LoggedRequest } from './log-lines.ts';
+
+/** What another configuration would have said to one request. */
+export interface Verdict {
+  readonly request: LoggedRequest;
+  /** The limit that would have refused, as owner/name, or why else; undefined: it would have been admitted. */
+  readonly refusedBy: string | undefined;
+}
+
+/** Longer than any answer takes: a replay renews nothing. */
+const LEASE_MS = 24 * 3_600_000;
+
+/**
+ * Puts logged requests before the limits of another configuration, at the times at which they came and with what they used: the buckets begin
+ * full. What was refused then has used nothing; where it would be admitted, it uses what was estimated of it.
+ */
+export class Replay {
+  readonly #config: Config;
+  readonly #principals: Principals;
+  readonly #limiter: MemoryLimiter;
+  readonly #prices: PriceList;
+  readonly #provider: string | undefined;
+  /** Requests that are not over, the earliest end first. */
+  readonly #open: { readonly endMs: number; readonly reservation: Reservation; readonly used: Settlement }[] =
+    [];
+  #nowMs = 0;
+  #count = 0;
+
+  constructor(config: Config, principals: Principals) {
+    this.#config = config;
+    this.#principals = principals;
+    this.#limiter = new MemoryLimiter({ clock: () => this.#nowMs, leaseMs: LEASE_MS, sliceMs: LEASE_MS });
+    this.#prices = new PriceList({ entries: config.prices, unknownModel: config.unknownModel });
+    this.#provider = this.#prices.providerAt(config.target.origin);
+  }
+
+  /** The next request, in the order in which they came. */
+  async take(request: LoggedRequest): Promise<Verdict> {
+    await this.#endUntil(request.startMs);
+    const principal = this.#principals.byId(request.keyId ?? '');
+    if (principal === undefined) return { request, refusedBy: 'unknown key' };
+    const { model } = request;
+    if (model !== undefined && !principal.modelRules.every(({ allows }) => allows(model)))
+      return { request, refusedBy: 'model not allowed' };
+    const owners = this.#ownersOf(request, principal);
+    const { estimatedInputTokens: inputTokens, estimatedOutputTokens: outputTokens } = request;
+    const tooLarge = sizeRefusal({
+      owners,
+      inputTokens,
+      statedOutputTokens: undefined,
+      choices: 1,
+      reservedOutputTokens: outputTokens,
+    });
+    if (tooLarge) return { request, refusedBy: `${tooLarge.owner}/${tooLarge.limit.name}` };
+    this.#count += 1;
+    const decision = await this.#limiter.admit({
+      requestId: `${this.#count}`,
+      owners,
+      demand: { requests: 1, inputTokens, outputTokens, nanoUsd: this.#mostCost(request) },
+      maxWaitMs: this.#config.maxWaitMs,
+    });
+    if (!decision.admitted) {
+      const { owner, limit } = decision.refusal;
+      return { request, refusedBy: `${owner}/${limit.name}` };
+    }
+    this.#end(request.endMs, decision.reservation, this.#usedBy(request));
+    return { request, refusedBy: undefined };
+  }
+
+  close(): Promise<void> {
+    return this.#limiter.close();
+  }
+
+  #ownersOf({ customer, feature, model }: LoggedRequest, principal: Principal): readonly OwnerLimits[] {
+    const found = customer === undefined ? undefined : principal.team?.customers?.find(customer);
+    return ownersOf({ principal, customer: found, feature, model }, this.#config);
+  }
+
+  #usedBy(request: LoggedRequest): Settlement {
+    const wasDenied = request.decision === 'denied';
+    const inputTokens =
+      (wasDenied ? undefined : request.inputTokens) ?? (wasDenied ? request.estimatedInputTokens : 0);
+    const outputTokens =
+      (wasDenied ? undefined : request.outputTokens) ?? (wasDenied ? request.estimatedOutputTokens : 0);
+    const { cachedInputTokens, reasoningTokens } = request;
+    const price = this.#priceOf(request);
+    const usage = {
+      inputTokens,
+      outputTokens,
+      cachedInputTokens,
+      reasoningTokens,
+      source: 'reported' as const,
+    };
+    return {
+      inputTokens,
+      outputTokens,
+      nanoUsd: price && inputTokens + outputTokens > 0 ? cost(price, usage) : 0,
+    };
+  }
+
+  #mostCost(request: LoggedRequest): number {
+    const price = this.#priceOf(request);
+    if (price === undefined) return 0;
+    const { estimatedInputTokens: inputTokens, estimatedOutputTokens: outputTokens } = request;
+    return worstCost(price, { inputTokens, outputTokens, cacheWrites: false, audio: false, images: false });
+  }
+
+  #priceOf({ model, startMs }: LoggedRequest) {
+    const pricing = this.#prices.pricing(model, startMs, this.#provider);
+    return 'price' in pricing ? pricing.price : undefined;
+  }
+
+  #end(endMs: number, reservation: Reservation, used: Settlement): void {
+    let at = this.#open.length;
+    while (at > 0 && (this.#open[at - 1]?.endMs ?? 0) > endMs) at -= 1;
+    this.#open.splice(at, 0, { endMs, reservation, used });
+  }
+
+  async #endUntil(nowMs: number): Promise<void> {
+    while ((this.#open[0]?.endMs ?? Number.POSITIVE_INFINITY) <= nowMs) {
+      const first = this.#open.shift();
+      if (!first) break;
+      this.#nowMs = Math.max(this.#nowMs, first.endMs);
+      await this.#limiter.settle(first.reservation, first.used);
+    }
+    this.#nowMs = Math.max(this.#nowMs, nowMs);
+  }
+}
