@@ -7,7 +7,7 @@
  */
 import path from 'node:path';
 import { preparePythonClients } from './python-clients.ts';
-import { ensureServer } from './servers.mjs';
+import { ensureServer, SERVERS } from './servers.mjs';
 import type { Outcome } from './test-run/outcome-reporter.ts';
 import { paint } from './test-run/paint.ts';
 import { runStaticChecks } from './test-run/static-checks.ts';
@@ -19,7 +19,7 @@ const args = process.argv.slice(2);
 const [checks, python, ...servers] = await Promise.all([
   runStaticChecks(root),
   preparePythonClients(root),
-  ...['nginx', 'redis-server'].map(async (name) => ({ name, ...(await ensureServer(root, name)) })),
+  ...[...SERVERS.keys()].map(async (name) => ({ name, ...(await ensureServer(root, name)) })),
 ]);
 console.log(
   `${python.ready ? paint('green', 'ok  ') : paint('yellow', 'skip')}  Python clients: ${python.summary}`,

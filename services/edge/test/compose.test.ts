@@ -16,10 +16,30 @@ function service(name: string): string {
 const seconds = (text: string, setting: RegExp) => Number(setting.exec(text)?.[1]);
 
 describe('docker-compose.yml', () => {
-  it('publishes one port, and that to this machine alone', () => {
+  it('publishes the ports of nginx, Prometheus and Grafana, and those to this machine alone', () => {
     const published = [...compose.matchAll(/^\s*- "([^"]*:\d+)"$/gm)].map(([, port]) => port);
-    expect(compose.match(/^\s*ports:/gm)).toHaveLength(1);
-    expect(published.map((port) => port?.startsWith(`\${NEXUS_BIND:-127.0.0.1}:`))).toEqual([true]);
+    expect(compose.match(/^\s*ports:/gm)).toHaveLength(3);
+    expect(published).toEqual([
+      `\${NEXUS_BIND:-127.0.0.1}:\${NEXUS_PORT:-443}:443`,
+      `127.0.0.1:\${NEXUS_PROMETHEUS_PORT:-9090}:9090`,
+      `127.0.0.1:\${NEXUS_GRAFANA_PORT:-3000}:3000`,
+    ]);
+  });
+
+  it('lets nobody into Grafana without a password of its own', () => {
+    const grafana = service('grafana');
+    expect(grafana).toContain('GF_SECURITY_ADMIN_PASSWORD__FILE: /run/grafana-password/password');
+    expect(grafana).toContain('GF_AUTH_ANONYMOUS_ENABLED: "false"');
+    expect(grafana).toContain('networks: [seen]');
+    expect(service('grafana-password')).toContain('randomBytes(18)');
+  });
+
+  it('has Prometheus read the gateways where they listen for it, on a network without Redis', () => {
+    const listen = /^admin: \{ listen: 0\.0\.0\.0:(\d+) \}/m.exec(read('deploy/compose/config.yaml'))?.[1];
+    const scrape = read('deploy/prometheus/prometheus.yml');
+    expect(/^ {8}port: (\d+)/m.exec(scrape)?.[1]).toBe(listen);
+    expect(scrape).toContain('names: [gateway]');
+    expect(service('prometheus')).toContain('networks: [edge, seen]');
   });
 
   it('keeps Redis on a network with no way in or out, evicts nothing and writes to disk', () => {

@@ -9,8 +9,10 @@ export type ServerProgram =
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/servers.mjs', import.meta.url));
 
-/** Finds nginx or redis-server on this machine, or has it unpacked into the checkout. */
-export async function serverProgram(name: 'nginx' | 'redis-server'): Promise<ServerProgram> {
+/** Finds a program that scripts/servers.mjs knows on this machine, or has it unpacked into the checkout. */
+export async function serverProgram(
+  name: 'nginx' | 'redis-server' | 'prometheus' | 'promtool',
+): Promise<ServerProgram> {
   const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT, name]);
   const all: unknown = JSON.parse(stdout);
   const found: unknown = typeof all === 'object' && all !== null ? Reflect.get(all, name) : undefined;
