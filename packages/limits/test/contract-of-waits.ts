@@ -1,37 +1,14 @@
-import type { Admitted, Decision, OwnerLimits } from '@nexus/domain';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { admitted, askFor, expectWindows, sized, starts } from './asked-requests.ts';
 import { calendar, demand, MINUTE_MS, owner, rate, SECOND_MS, START_MS, slots } from './limit-shapes.ts';
-import { LEASE_MS, type LimiterHarness, type MakeLimiter, SLICE_MS } from './limiter-harness.ts';
+import type { MakeLimiter } from './limiter-harness.ts';
 import { crowdedSteps, numbersIn, Sequence, tightOwners } from './limiter-sequence.ts';
 
 const used = (inputTokens: number, outputTokens = 0) => ({ inputTokens, outputTokens });
 
 /** Requests that wait for their turn instead of being refused. */
 export function letsRequestsWait(name: string, make: MakeLimiter, runs: number): void {
-  const sized = (...limits: Parameters<typeof owner>[1][]) => [owner('key:a', ...limits)];
-  /** Asks for some requests at once, each by itself. */
-  const askFor = async (
-    { limiter }: LimiterHarness,
-    owners: readonly OwnerLimits[],
-    count: number,
-    maxWaitMs: number,
-    firstId = 'a',
-  ) => {
-    const decisions: Decision[] = [];
-    for (let index = 0; index < count; index += 1)
-      decisions.push(
-        await limiter.admit({ requestId: `${firstId} ${index}`, owners, demand: demand(1), maxWaitMs }),
-      );
-    return decisions;
-  };
-  const starts = (decisions: readonly Decision[]) =>
-    decisions.map((decision) => (decision.admitted ? decision.startsInMs : `in ${decision.retryAfterMs}`));
-  const admitted = (decision: Decision | undefined): Admitted => {
-    if (!decision?.admitted) throw new Error('not admitted');
-    return decision;
-  };
-
   describe(`${name} when requests may wait`, () => {
     it('sells the refill to come, in the order of arrival, and tells who asks too late the wait behind them', async () => {
       const harness = await make(START_MS);
@@ -125,48 +102,6 @@ export function letsRequestsWait(name: string, make: MakeLimiter, runs: number):
       // All five begin in a second: only what comes in until then is free, and the burst again five seconds after.
       expect(starts(await askFor(harness, [wide], 1, 0, 'b'))).toEqual([0]);
       expect(starts(await askFor(harness, [wide], 3, 10_000, 'c'))).toEqual([2_000, 3_000, 4_000]);
-    });
-
-    it('gives back a place in the queue to those who come, once, and puts nobody off', async () => {
-      const harness = await make(START_MS);
-      const { limiter } = harness;
-      const owners = sized(rate('requests', 10, SECOND_MS, 1), slots(9));
-      const decisions = await askFor(harness, owners, 4, 1_000);
-      expect(starts(decisions)).toEqual([0, 100, 200, 300]);
-      const before = await limiter.peek(owners);
-      const [extra] = await askFor(harness, owners, 1, 1_000, 'extra');
-      await limiter.cancel(admitted(extra).reservation);
-      await limiter.cancel(admitted(extra).reservation);
-      expect(await limiter.peek(owners)).toEqual(before);
-      await limiter.cancel(admitted(decisions[2]).reservation);
-      await limiter.cancel(admitted(decisions[2]).reservation);
-      expect(starts(await askFor(harness, owners, 3, 1_000, 'next'))).toEqual([200, 400, 500]);
-      harness.setNow(START_MS + 10_000);
-      await limiter.cancel(admitted(decisions[3]).reservation);
-      expect((await limiter.peek(owners))[0]?.available).toBe(1);
-    });
-
-    it('tells a request that asks again how long it still has to wait', async () => {
-      const harness = await make(START_MS);
-      const owners = sized(rate('requests', 10, SECOND_MS, 1));
-      await askFor(harness, owners, 3, 1_000);
-      harness.setNow(START_MS + 70);
-      expect(starts(await askFor(harness, owners, 3, 1_000))).toEqual([0, 30, 130]);
-      harness.setNow(START_MS + 200);
-      expect(starts(await askFor(harness, owners, 3, 0))).toEqual([0, 0, 0]);
-    });
-
-    it('counts a request whose gateway died as begun, and lets go of what it held', async () => {
-      const harness = await make(START_MS);
-      const { limiter, setNow } = harness;
-      const owners = sized(rate('requests', 1, SECOND_MS, 1), slots(2), rate('model_tokens', 60, MINUTE_MS));
-      const ask = (requestId: string) =>
-        limiter.admit({ requestId, owners, demand: demand(1, 20), maxWaitMs: 5_000 });
-      expect(starts([await ask('1'), await ask('dead')])).toEqual([0, 1_000]);
-      setNow(START_MS + 1_000);
-      expect((await limiter.peek(owners)).map(({ available }) => available)).toEqual([0, 0, 20]);
-      setNow(START_MS + LEASE_MS + SLICE_MS);
-      expect((await limiter.peek(owners)).map(({ available }) => available)).toEqual([1, 2, 60]);
     });
 
     it('lets any number wait for a large bucket, by few instants, and wastes nothing', async () => {
@@ -270,16 +205,4 @@ export function letsRequestsWait(name: string, make: MakeLimiter, runs: number):
       );
     });
   });
-}
-
-/** In every window from one start to another there are no more than the burst and what came in. */
-export function expectWindows(begunMs: readonly number[], burst: number, perMs: number): void {
-  const times = [...begunMs].sort((one, other) => one - other);
-  // The fullest window that ends at a start: count − rate · time is what may be no more than the burst.
-  let most = Number.NEGATIVE_INFINITY;
-  for (const [index, atMs] of times.entries()) {
-    most = Math.max(most, perMs * (atMs - START_MS) - index);
-    const inWindow = index + 1 - perMs * (atMs - START_MS) + most;
-    expect(inWindow).toBeLessThanOrEqual(burst + 1e-6);
-  }
 }

@@ -1,5 +1,6 @@
 import { agreesWithModel } from './contract-against-model.ts';
 import { decides } from './contract-of-decisions.ts';
+import { endsWhatWaits } from './contract-of-ended-waits.ts';
 import { endsWhatItHolds } from './contract-of-endings.ts';
 import { letsRequestsWait } from './contract-of-waits.ts';
 import { keepsItsWindows } from './contract-of-windows.ts';
@@ -15,4 +16,5 @@ export function limiterContract(name: string, make: MakeLimiter, { runs }: { rea
   decides(name, make);
   endsWhatItHolds(name, make);
   letsRequestsWait(name, make, runs);
+  endsWhatWaits(name, make);
 }

@@ -1,7 +1,7 @@
 import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RedisLimiter } from '../../src/index.ts';
-import { expectWindows } from '../contract-of-waits.ts';
+import { expectWindows } from '../asked-requests.ts';
 import { demand, owner, rate, SECOND_MS } from '../limit-shapes.ts';
 import { readMsgpack } from './msgpack.ts';
 import { sharedConnections } from './redis-harness.ts';
@@ -71,10 +71,10 @@ describe.skipIf(noRedis)('requests that wait on many instances', () => {
     }
     const [key = ''] = await client.keys('{memory}:o:*');
     const lives = await client.pttl(key);
-    // The last begins in some 200 s and leaves an empty bucket, which takes 100 s to fill.
+    // The last begins in some 200 s; until then at most all comes in that is missing: three times 100 s.
     expect(waits).toHaveLength(3);
     expect(lives).toBeGreaterThan((waits[2] ?? 0) + 50_000);
-    expect(lives).toBeLessThan((waits[2] ?? 0) + 110_000);
+    expect(lives).toBeLessThan((waits[2] ?? 0) + 310_000);
     await close();
   });
 });
