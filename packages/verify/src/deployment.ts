@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { Call, Outcome, TokenCount, ToldRefusal } from './call.ts';
 import { codeOf, connectionProblem } from './connection-problem.ts';
 import { type AnswerHeaders, readRefusal } from './judge/refusal.ts';
-import { type ListedLimits, notNexus, readListedLimits } from './listed-limits.ts';
+import { type ListedLimits, nameOf, notNexus, readListedLimits } from './listed-limits.ts';
 import { VerifyProblem } from './problem.ts';
 import { isRecord } from './record.ts';
 
@@ -35,9 +36,12 @@ export interface WholeAnswer {
 
 /** Nobody waits longer than this for a head, or between two pieces of a body. */
 const PATIENCE_MS = 60_000;
+/** A limiter that lost its store has it back, or decides without it, well within this time. */
+const BACK_WITHIN_MS = 5_000;
+const ASK_AGAIN_MS = 200;
 /** Of a body no more than this is kept; the rest is read and dropped. */
 const KEPT_CHARACTERS = 1_000_000;
-/** Everything that a 429 of Nexus carries and a proxy's does not. */
+/** Says whose an error is: every 429 of Nexus has it, a proxy's has not. */
 const OWN_HEADER = 'x-nexus-source';
 
 /** A running deployment as its clients see it: one address or several. */
@@ -68,26 +72,24 @@ export class Deployment {
   }
 
   /**
-   * What the key may do, as one place says it.
+   * What the key may do, as one place says it. A place that cannot check its limits (503) is asked again for a while.
    * @throws VerifyProblem with what to do
    */
   async limits(place: number): Promise<ListedLimits> {
     const url = this.urls[place] ?? '';
-    const sentMs = this.nowMs();
     const path = `/nexus/limits?model=${encodeURIComponent(this.#model)}`;
-    const { status, headers, body } = await this.ask(place, { method: 'GET', path });
-    const answeredMs = this.nowMs();
-    const isOwn = headers['x-request-id'] !== undefined;
-    if (status === 401 && isOwn)
-      throw new VerifyProblem(`${url} does not know this key (401). Give one that the gateway accepts.`);
-    if (status === 503 && isOwn)
-      throw new VerifyProblem(`${url} cannot check its limits right now (503). Look at its /health.`);
-    if (status !== 200 || !isOwn)
-      throw new VerifyProblem(`${url} answered GET /nexus/limits with ${status}: ${notNexus().message}`);
-    const listed = named(url, () => readListedLimits(body, sentMs, answeredMs));
-    for (const { owner, limit } of listed.buckets) this.#known.add(`${owner}/${limit.name}`);
-    for (const name of listed.ceilings) this.#known.add(name);
-    return listed;
+    for (const endMs = this.nowMs() + BACK_WITHIN_MS; ; await sleep(ASK_AGAIN_MS)) {
+      const sentMs = this.nowMs();
+      const { status, headers, body } = await this.ask(place, { method: 'GET', path });
+      const answeredMs = this.nowMs();
+      const isOwn = headers['x-request-id'] !== undefined;
+      if (status === 503 && isOwn && answeredMs < endMs) continue;
+      if (status !== 200 || !isOwn) throw new VerifyProblem(`${url} ${noLimits(status, isOwn)}`);
+      const listed = named(url, () => readListedLimits(body, sentMs, answeredMs));
+      for (const view of listed.buckets) this.#known.add(nameOf(view));
+      for (const name of listed.ceilings) this.#known.add(name);
+      return listed;
+    }
   }
 
   /** Sends one call and reads its whole answer. @throws VerifyProblem if the place can't be reached */
@@ -146,6 +148,13 @@ export class Deployment {
       ...(signal === undefined ? {} : { signal }),
     });
   }
+}
+
+/** Why an answer to `GET /nexus/limits` holds no limits, and what to do. `isOwn`: it is an answer of Nexus. */
+function noLimits(status: number, isOwn: boolean): string {
+  if (status === 401 && isOwn) return 'does not know this key (401). Give one that the gateway accepts.';
+  if (status === 503 && isOwn) return 'cannot check its limits right now (503). Look at its /health.';
+  return `answered GET /nexus/limits with ${status}: ${notNexus().message}`;
 }
 
 function named<T>(url: string, read: () => T): T {

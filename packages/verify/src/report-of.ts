@@ -28,6 +28,7 @@ export function reportOf(run: RunRecord, strict: boolean): Report {
     },
     waits: run.waits.map(({ calls: _calls, ...wait }) => wait),
     disagreements: run.disagreements,
+    notes: run.notes,
     others: tally(calls.flatMap(({ outcome, why }) => (outcome === 'other' ? [why ?? 'unknown'] : []))),
   };
   return { ...found, ...verdictOf(found, strict) };

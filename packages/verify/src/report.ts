@@ -60,6 +60,8 @@ export interface Report {
     readonly why?: string;
   }[];
   readonly disagreements: readonly string[];
+  /** What the instances say of themselves that explains the rest. */
+  readonly notes: readonly string[];
   /** Calls that were neither let through nor refused by Nexus. */
   readonly others: readonly Counted[];
   /** One sentence. */

@@ -27,6 +27,8 @@ export interface RunRecord {
   /** Why a limit was not driven, by its full name. */
   readonly left: ReadonlyMap<string, string>;
   readonly waits: readonly ToldWait[];
+  /** What the instances say of themselves that explains the rest. */
+  readonly notes: readonly string[];
   /** What instances say differently. */
   readonly disagreements: readonly string[];
 }

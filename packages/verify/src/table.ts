@@ -10,6 +10,7 @@ export function reportText(report: Report): string {
   lines.push(...refusalLines(report), ...placeLines(report));
   for (const { what, count } of report.others)
     lines.push(`${count} calls were neither let through nor refused by Nexus: ${what}.`);
+  for (const note of report.notes) lines.push(`${note}.`);
   for (const disagreement of report.disagreements) lines.push(`Disagreement: ${disagreement}.`);
   lines.push('', `verdict: ${report.verdict}`);
   return `${lines.join('\n')}\n`;

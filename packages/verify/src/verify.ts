@@ -3,6 +3,7 @@ import type { Call } from './call.ts';
 import { type Ask, Deployment } from './deployment.ts';
 import { chatAsk, type Dialect, listAsk, longAsk } from './drive/ask.ts';
 import { flood } from './drive/flood.ts';
+import { healthNotes } from './drive/health-notes.ts';
 import { hold } from './drive/hold.ts';
 import { type FloodPlan, type HoldPlan, type Plan, planRun } from './drive/plan.ts';
 import { findChat, findList } from './drive/preflight.ts';
@@ -53,6 +54,7 @@ class Run {
   readonly #phases: Phase[] = [];
   readonly #waits: ToldWait[] = [];
   readonly #disagreements: string[] = [];
+  readonly #notes = new Set<string>();
   readonly #left = new Map<string, string>();
   readonly #places: readonly number[];
 
@@ -67,6 +69,7 @@ class Run {
   async whole(): Promise<Report | undefined> {
     const { urls } = this.#deployment;
     const before = await this.#everywhere();
+    await this.#askHealth();
     const list = await findList(this.#deployment);
     this.#note('a list of models', 'list', before, list.calls);
     const plan = planRun(before, this.#options, list.canList);
@@ -75,6 +78,7 @@ class Run {
       return undefined;
     await this.#drive(plan, list.prefix, list.canList, before);
     const after = await this.#counted(before);
+    await this.#askHealth();
     const run = {
       urls,
       places: this.#places,
@@ -84,8 +88,16 @@ class Run {
       left: this.#left,
       waits: this.#waits,
       disagreements: this.#disagreements,
+      notes: [...this.#notes],
     };
     return reportOf(run, this.#options.strict);
+  }
+
+  async #askHealth(): Promise<void> {
+    for (const note of await healthNotes(this.#deployment, this.#places)) {
+      if (!this.#notes.has(note)) this.#operator.say(note);
+      this.#notes.add(note);
+    }
   }
 
   /** What every place says of the key's limits; the first one's word is what the run is judged by. */

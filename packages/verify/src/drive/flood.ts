@@ -35,7 +35,7 @@ export async function flood(options: Flood): Promise<Call[]> {
   let turn = 0;
   const work = async () => {
     while (failures < MOST_FAILURES && admitted < mostAdmitted) {
-      if (isRefusing) await pacer.turn();
+      if (isRefusing && !(await pacer.turn(endMs))) return;
       if (nowMs() >= endMs) return;
       const place = places[turn % places.length] ?? 0;
       turn += 1;

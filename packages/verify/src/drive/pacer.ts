@@ -11,12 +11,17 @@ export class Pacer {
     this.#nowMs = nowMs;
   }
 
-  /** Waits for a turn. Turns that nobody took are lost: whoever was held up does not catch up. */
-  async turn(): Promise<void> {
+  /**
+   * Waits for a turn; false at once, if there is none left before `endMs`. Turns that nobody took are lost: whoever was held up
+   * does not catch up.
+   */
+  async turn(endMs: number): Promise<boolean> {
     const nowMs = this.#nowMs();
     const atMs = Math.max(nowMs, this.#nextMs);
+    if (atMs >= endMs) return false;
     this.#nextMs = atMs + this.#gapMs;
     if (atMs > nowMs) await sleep(atMs - nowMs);
+    return true;
   }
 }
 

@@ -50,7 +50,7 @@ const STREAM_TOKENS = 300;
 const SHORTEST_STREAM_TOKENS = 16;
 const LARGEST_PROMPT_TOKENS = 8_000;
 /** Calls that share a token limit between them, about. */
-const TOKEN_CALLS = 60;
+const TOKEN_CALLS = 150;
 const SMALLEST_PROMPT_TOKENS = 12;
 /** Of a day's or month's amount that is left, no more than this is used. */
 const CALENDAR_SHARE = 0.5;

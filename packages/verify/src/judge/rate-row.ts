@@ -35,22 +35,20 @@ export function rateRow(view: RateView, run: RunRecord): LimitRow {
 
 /** How much of what a limit allowed in a phase was let through. */
 function saturationOf(view: RateView, phase: Phase) {
-  const { amount, periodMs, burst, counts } = view.limit;
-  const start = startOf(view, phase);
+  const { amount, periodMs, counts } = view.limit;
   const admitted = admittedUnder(view, [phase]);
   const through = admitted.reduce((sum, call) => sum + unitsOf(call, counts), 0);
   const lastMs = Math.max(...phase.calls.map(({ answeredMs }) => answeredMs));
   const windowMs = lastMs - phase.start.sentMs;
-  // Of an open bucket's fraction nothing is told.
-  const first = Math.min(burst, start.available + (start.available < burst ? 1 : 0));
-  const allowed = allowedIn({ amount, periodMs, burst: first }, windowMs);
+  const allowed = allowedIn({ amount, periodMs, burst: levelOf(startOf(view, phase), 1) }, windowMs);
   const could = counts === 'requests' ? couldPass(phase) : allowed - 2 * phase.tokensACall;
   const isUnderUsed = isFirstToRefuse(view, phase) && through < Math.floor(could * SATURATED) - 1;
   const usedShare = allowed > 0 ? through / allowed : 0;
-  const note =
-    usedShare < SATURATED && !isUnderUsed
-      ? { note: `calls for ${Math.max(0, Math.floor(could))} came in time` }
-      : {};
+  const why =
+    counts === 'requests'
+      ? `of these calls an exact limiter would have let through ${could}`
+      : `what was left was too little for a call of ${phase.tokensACall} tokens`;
+  const note = usedShare < SATURATED && !isUnderUsed ? { note: why } : {};
   return { allowed, through, usedShare, isUnderUsed, ...note };
 }
 
@@ -63,13 +61,23 @@ function couldPass({ start, calls, ask }: Phase): number {
   const asked = calls.filter(
     ({ outcome, refusal }) => outcome === 'admitted' || (outcome === 'refused' && names.has(refusal?.limit)),
   );
-  const buckets = views.map(({ limit, available }) => ({ ...limit, available: Math.max(0, available) }));
+  const buckets = views.map((view) => {
+    return { ...view.limit, available: Math.max(0, levelOf(view, 0)) };
+  });
   const sentMs = asked.map((call) => call.sentMs);
   return replay(sentMs, buckets, start.answeredMs);
 }
 
-function startOf(view: BucketView, { start }: Phase): BucketView {
-  return start.buckets.find((other) => nameOf(other) === nameOf(view)) ?? view;
+/**
+ * Units in a bucket with their fraction, which the time until it is full tells: whole milliseconds, rounded up. `lateMs`: 0 for
+ * the least that it can be, 1 for the most.
+ */
+function levelOf({ limit, untilFullMs }: RateView, lateMs: 0 | 1): number {
+  return limit.burst - (limit.amount * Math.max(0, untilFullMs - lateMs)) / limit.periodMs;
+}
+
+function startOf(view: RateView, { start }: Phase): RateView {
+  return start.buckets.filter(isRate).find((other) => nameOf(other) === nameOf(view)) ?? view;
 }
 
 /** Whether it is this limit that nearly all refusals of the phase name: only then is it to be used up. */

@@ -14,14 +14,14 @@ export const SETTLED_AFTER_MS = 1_000;
 /**
  * When each call's tokens certainly count against a bucket that reserves before a call and settles after it.
  *
- * At the moment of an admission what is available is not below 0. So of the calls admitted in a window that ends with
+ * At the moment of an admission that takes tokens what is available is not below 0 (one that takes none isn't asked). So of the calls admitted in a window that ends with
  * an admission, those settled by then count with all they used, the others only with what was reserved, which a caller doesn't
  * know. A call therefore counts from the first admission on that was sent after it was certainly settled; one after
  * which nothing was admitted doesn't count. What a call used beyond its reservation needs no allowance: by the
  * next admission it has been paid back.
  */
 export function settledPassed(spent: readonly Spent[]): Passed[] {
-  const bySending = [...spent].sort((a, b) => a.sentMs - b.sentMs);
+  const bySending = spent.filter(({ units }) => units > 0).sort((a, b) => a.sentMs - b.sentMs);
   const firstAnswerFrom: number[] = [];
   let firstMs = Number.POSITIVE_INFINITY;
   for (let place = bySending.length - 1; place >= 0; place -= 1) {
@@ -29,10 +29,10 @@ export function settledPassed(spent: readonly Spent[]): Passed[] {
     firstAnswerFrom[place] = firstMs;
   }
   const passed: Passed[] = [];
-  for (const { sentMs, endedMs, units } of spent) {
+  for (const { sentMs, endedMs, units } of bySending) {
     const place = firstSentFrom(bySending, endedMs + SETTLED_AFTER_MS);
     const answeredMs = firstAnswerFrom[place];
-    if (answeredMs !== undefined && units > 0) passed.push({ sentMs, answeredMs, units });
+    if (answeredMs !== undefined) passed.push({ sentMs, answeredMs, units });
   }
   return passed;
 }
