@@ -17,7 +17,7 @@ const RETRY_AFTER_MS = 10 * 60_000;
  *
  * @param {string} folder for all servers; made if it is missing
  * @param {string} name of the command
- * @param {{ package: string, executable: string, versionArgs: string[], version: RegExp }} server
+ * @param {{ package: string, executable: string, needsNothing?: boolean, versionArgs: string[], version: RegExp }} server
  * @returns {Promise<{ path: string, version: string }>}
  * @throws Error that says what to do instead
  */
@@ -46,7 +46,7 @@ export async function unpackFromDebian(folder, name, server) {
     const unfinished = `${home}.part-${process.pid}`;
     try {
       await rm(unfinished, { recursive: true, force: true });
-      await unpack(folder, unfinished, server.package);
+      await unpack(folder, unfinished, server);
       const run = await writeLauncher(unfinished, name, server);
       const version = await runningVersion(run, server);
       await rename(unfinished, home);
@@ -107,21 +107,21 @@ async function recentReason(file) {
 /**
  * @param {string} folder for apt's own lists, where the system has none
  * @param {string} to
- * @param {string} name of the package
+ * @param {{ package: string, needsNothing?: boolean }} server
  */
-async function unpack(folder, to, name) {
+async function unpack(folder, to, { package: name, needsNothing = false }) {
   const archives = path.join(to, 'archives');
   const files = path.join(to, 'files');
   await mkdir(archives, { recursive: true });
   await mkdir(files);
   let apt = ['apt-get', '-o', 'Debug::NoLocking=1'];
-  let packages = await missingPackages(apt, archives, name);
+  let packages = await missingPackages(apt, archives, name, needsNothing);
   let fetched = packages.length > 0 && (await run([...apt, 'download', ...packages], archives)).code === 0;
   if (!fetched) {
     // No lists of packages yet, or old ones that name versions which are gone: fetch lists, beside the system's own.
     apt = [...apt, ...(await privateLists(path.join(folder, 'apt')))];
     await must([...apt, 'update'], archives, "Debian's lists of packages could not be fetched");
-    packages = await missingPackages(apt, archives, name);
+    packages = await missingPackages(apt, archives, name, needsNothing);
     if (packages.length === 0) throw new Error(`this system's package sources have no ${name}`);
     await must([...apt, 'download', ...packages], archives, `${packages.join(', ')} could not be downloaded`);
     fetched = true;
@@ -136,11 +136,13 @@ async function unpack(folder, to, name) {
  * @param {readonly string[]} apt
  * @param {string} cwd
  * @param {string} name
+ * @param {boolean} needsNothing
  * @returns {Promise<string[]>} the package and what it needs, without what this system has
  */
-async function missingPackages(apt, cwd, name) {
+async function missingPackages(apt, cwd, name, needsNothing) {
   const { output } = await run([...apt, '--simulate', '--no-install-recommends', 'install', name], cwd);
-  return [...output.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
+  const missing = [...output.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
+  return needsNothing ? missing.filter((one) => one === name) : missing;
 }
 
 /**
