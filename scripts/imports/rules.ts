@@ -1,7 +1,7 @@
 /**
  * Who may import whom, all in this table:
  *
- *     domain ← config, limits, tokens, prices, observe ← gateway
+ *     domain ← config, limits, tokens, prices, ledger, observe ← gateway
  *
  * Tools stand beside this line. Nothing imports a service: whoever needs a running one starts its `src/main.ts`.
  */
@@ -28,11 +28,20 @@ export const IMPORT_RULES: ReadonlyMap<string, ImportRule> = new Map([
   ['packages/limits', layer],
   ['packages/tokens', layer],
   ['packages/prices', layer],
+  ['packages/ledger', layer],
   ['packages/observe', layer],
   [
     'services/gateway',
     {
-      everywhere: ['@nexus/domain', '@nexus/config', '@nexus/limits', '@nexus/tokens', '@nexus/observe'],
+      everywhere: [
+        '@nexus/domain',
+        '@nexus/config',
+        '@nexus/limits',
+        '@nexus/tokens',
+        '@nexus/prices',
+        '@nexus/ledger',
+        '@nexus/observe',
+      ],
       inTests: testTools,
       // `nexus simulate` and `--simulate` put a stand-in upstream behind the gateway; `nexus verify` drives a running one.
       inFiles: {

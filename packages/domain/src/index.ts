@@ -1,5 +1,6 @@
 export type { Admitted, BucketView, Decision, Demand, Denied, Refusal, Reservation } from './decision.ts';
 export { ERROR_KINDS, type ErrorCode, GatewayError } from './gateway-error.ts';
+export type { LedgerEntry } from './ledger-entry.ts';
 export type {
   BucketLimit,
   CalendarLimit,

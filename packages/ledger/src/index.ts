@@ -1,0 +1,1 @@
+export type { LedgerEntry } from '@nexus/domain';
