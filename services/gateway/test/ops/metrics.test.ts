@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { freePort, until } from '@nexus/testkit';
+import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type RunningGateway, startInFrontOf, startWithSimulator } from '../running-gateway.ts';
@@ -154,5 +155,38 @@ describe('GET /metrics', () => {
       headers: { authorization: 'Bearer sk-test-key' },
     });
     expect(await asClient.text()).not.toContain('nexus_');
+  });
+
+  it.skipIf(noRedis)('tells who decides while Redis is there, and when it is gone', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.client.disconnect());
+    const running = await startWithSimulator(
+      `${GROUPS}redis_url: ${redis.url}\non_redis_failure: { budgets: open }\n`,
+    );
+    await (await running.chat()).text();
+    await pageWith(
+      running,
+      'nexus_limiter_degraded 0',
+      'nexus_limiter_instances 1',
+      'nexus_limiter_decides{limits="rates",by="redis"} 1',
+      'nexus_limiter_decisions_total{decision="admitted",decided_by="redis"} 1',
+      'nexus_limit_used_units{owner_kind="team",owner="team:search",limit="requests_per_day",period="day"} 1',
+      'nexus_settlements_queued 0',
+      'nexus_settlement_seconds_count 1',
+    );
+    await redis.process.stop('SIGKILL');
+    const text = await until(
+      async () => {
+        await (await running.chat()).text();
+        const shown = await page(running);
+        return shown.includes('\nnexus_limiter_degraded 1\n') && shown;
+      },
+      { withinMs: 20_000, everyMs: 20 },
+    );
+    expect(text).toContain('\nnexus_limiter_decides{limits="rates",by="redis"} 0\n');
+    expect(text).toContain('\nnexus_limiter_decides{limits="rates",by="local"} 1\n');
+    expect(text).toContain('\nnexus_limiter_decides{limits="budgets",by="open"} 1\n');
+    expect(text).toMatch(/\nnexus_limiter_decisions_total\{decision="admitted",decided_by="alone"\} [1-9]/);
+    expect(text).toMatch(/\nnexus_settlements_queued \d/);
   });
 });
