@@ -156,7 +156,8 @@ function planTokens(context: Context, title: string, views: readonly RateView[])
   if (room < SMALLEST_PROMPT_TOKENS + overhead)
     return leaveAll(left, names, 'its bucket is too small for a call');
   let seconds = options.seconds;
-  while (seconds > SHORTEST_S && unitsIn(tightest, seconds) > purse.tokens) seconds /= 2;
+  while (seconds > SHORTEST_S && unitsIn(tightest, seconds) > purse.tokens)
+    seconds = Math.max(SHORTEST_S, seconds / 2);
   const total = unitsIn(tightest, seconds);
   // A limit on requests must not bar the way to this one.
   const requests = listed.buckets.filter(isRate).filter(({ limit }) => limit.counts === 'requests');
@@ -187,7 +188,8 @@ function planRequests(
   const names = views.map(nameOf);
   const most = Math.min(options.callBudget, purse.calls);
   let seconds = options.seconds;
-  while (seconds > SHORTEST_S && unitsIn(tightest, seconds) > most) seconds /= 2;
+  while (seconds > SHORTEST_S && unitsIn(tightest, seconds) > most)
+    seconds = Math.max(SHORTEST_S, seconds / 2);
   const calls = Math.ceil(unitsIn(tightest, seconds));
   if (calls > most) {
     const why =
