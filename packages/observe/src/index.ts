@@ -1,8 +1,7 @@
 export type { LogFields } from './entry-json.ts';
 export { createLog, type Log, type LogOptions } from './log.ts';
 export type { LogLevel } from './log-level.ts';
-export { METRICS, type MetricDefinition } from './metrics/definitions.ts';
-export { createMetrics, type Decider, type Metrics, type PresentState } from './metrics/metrics.ts';
+export { createMetrics, type Metrics, type PresentState } from './metrics/metrics.ts';
 export type { EndedRequest } from './metrics/request-tallies.ts';
 export { redact } from './redact.ts';
 export type { RequestEnd, RequestLine } from './request-line.ts';

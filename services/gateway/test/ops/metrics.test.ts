@@ -187,6 +187,5 @@ describe('GET /metrics', () => {
     expect(text).toContain('\nnexus_limiter_decides{limits="rates",by="local"} 1\n');
     expect(text).toContain('\nnexus_limiter_decides{limits="budgets",by="open"} 1\n');
     expect(text).toMatch(/\nnexus_limiter_decisions_total\{decision="admitted",decided_by="alone"\} [1-9]/);
-    expect(text).toMatch(/\nnexus_settlements_queued \d/);
   });
 });
