@@ -31,13 +31,21 @@ export function isCalendar(view: BucketView): view is CalendarView {
   return view.limit.kind === 'calendar';
 }
 
+/** Whether a limit counts money: what a call costs is not for its caller to know, so such a limit is only read. */
+export function isMoney({ limit }: Pick<BucketView, 'limit'>): boolean {
+  return limit.kind !== 'concurrency' && limit.counts === 'usd';
+}
+
 /** Whether a limit is charged by calls of a model alone. */
 export function isOfModel({ owner }: Pick<BucketView, 'owner'>): boolean {
   return owner.startsWith('model:');
 }
 
 const COUNTED: ReadonlyMap<unknown, Counted> = new Map(
-  (['requests', 'model_tokens', 'input_tokens', 'output_tokens'] as const).map((counts) => [counts, counts]),
+  (['requests', 'model_tokens', 'input_tokens', 'output_tokens', 'usd'] as const).map((counts) => [
+    counts,
+    counts,
+  ]),
 );
 
 /** @throws VerifyProblem if it is not what a Nexus of this version says */
@@ -69,16 +77,20 @@ function bucketOf(value: unknown): BucketView {
   const slash = value.limit.lastIndexOf('/');
   const owner = plain(value.limit.slice(0, Math.max(0, slash)));
   const name = plain(value.limit.slice(slash + 1));
-  const { size, available, full_in_ms: untilFullMs } = value;
-  if (!isWhole(size) || !isInteger(available) || !isWhole(untilFullMs)) throw notNexus();
+  const units = value.counts === 'usd' ? nanoDollars : whole;
+  const size = units(value.size);
+  const available = units(value.available);
+  const untilFullMs = whole(value.full_in_ms);
+  if (size < 0 || untilFullMs < 0) throw notNexus();
   return { owner, limit: limitOf(name, value, size), size, available, untilFullMs };
 }
 
 function limitOf(name: string, value: Readonly<Record<string, unknown>>, size: number): BucketLimit {
-  const { kind, amount, period_ms: periodMs, period } = value;
+  const { kind, period_ms: periodMs, period } = value;
   if (kind === 'concurrency') return { kind, name, slots: size };
   const counts = COUNTED.get(value.counts);
-  if (counts === undefined || !isWhole(amount)) throw notNexus();
+  const amount = counts === 'usd' ? nanoDollars(value.amount) : whole(value.amount);
+  if (counts === undefined || amount < 0) throw notNexus();
   if (kind === 'rate' && isWhole(periodMs) && periodMs > 0)
     return { kind, name, counts, periodMs, amount, burst: size };
   if (kind === 'calendar' && (period === 'day' || period === 'month')) {
@@ -86,6 +98,16 @@ function limitOf(name: string, value: Readonly<Record<string, unknown>>, size: n
     return { kind, name, counts, period, amount, timeZone };
   }
   throw notNexus();
+}
+
+/** Money is told in dollars, and kept in whole nano-dollars as everywhere. */
+function nanoDollars(value: unknown): number {
+  return whole(typeof value === 'number' ? Math.round(value * 1e9) : value);
+}
+
+function whole(value: unknown): number {
+  if (!isInteger(value)) throw notNexus();
+  return value;
 }
 
 function ceilingOf(ceilings: readonly Readonly<Record<string, unknown>>[]): number {

@@ -1,5 +1,5 @@
 import type { Plan } from './drive/plan.ts';
-import { promiseOf } from './judge/promise.ts';
+import { promiseOf, shownUnits } from './judge/promise.ts';
 import { type ListedLimits, nameOf } from './listed-limits.ts';
 
 /** What a run is about to do and what it costs, for people. */
@@ -11,7 +11,7 @@ export function planText(
   const { hold, floods, left, calls, tokens } = plan;
   const lines = [`${urls.join(', ')} limits the key "${listed.key}" to`];
   for (const view of listed.buckets)
-    lines.push(`  ${nameOf(view)}: ${promiseOf(view)}; ${view.available} left`);
+    lines.push(`  ${nameOf(view)}: ${promiseOf(view)}; ${shownUnits(view, view.available)} left`);
   lines.push('This run will');
   if (hold) lines.push(`  hold ${hold.streams} streams open at once, where ${hold.slots} are allowed`);
   for (const { title, seconds, calls: few, inputTokens, outputTokens } of floods) {

@@ -5,13 +5,14 @@ import { chatAsk, type Dialect, listAsk, longAsk } from './drive/ask.ts';
 import { flood } from './drive/flood.ts';
 import { healthNotes } from './drive/health-notes.ts';
 import { hold } from './drive/hold.ts';
+import { tooDear } from './drive/money.ts';
 import { type FloodPlan, type HoldPlan, type Plan, planRun } from './drive/plan.ts';
 import { findChat, findList } from './drive/preflight.ts';
 import { differences, trySharing } from './drive/sharing.ts';
 import { type ToldWait, tryToldWait } from './drive/told-wait.ts';
 import { calendarRow } from './judge/calendar-row.ts';
 import { SETTLED_AFTER_MS } from './judge/settled.ts';
-import { isCalendar, isRate, type ListedLimits } from './listed-limits.ts';
+import { isCalendar, isMoney, isRate, type ListedLimits } from './listed-limits.ts';
 import type { VerifyOptions } from './options.ts';
 import { planText } from './plan-text.ts';
 import { VerifyProblem } from './problem.ts';
@@ -120,8 +121,9 @@ class Run {
     if (needsChat) {
       const chat = await findChat(this.#deployment, prefix, this.#options.model);
       this.#note('a chat call', 'chat', before, chat.calls);
-      if (chat.problem === undefined) dialect = chat.dialect;
-      else this.#leaveChats(plan, chat.problem);
+      const problem = chat.problem ?? (await this.#tooDear(plan, before, chat.calls));
+      if (problem === undefined) dialect = chat.dialect;
+      else this.#leaveChats(plan, problem);
     }
     if (canList) await this.#share(listAsk({ prefix }));
     if (plan.hold && dialect) await this.#hold(plan.hold, dialect);
@@ -129,6 +131,17 @@ class Run {
       if (phase.ask === 'list') await this.#flood(phase, listAsk({ prefix }));
       else if (dialect) await this.#flood(phase, askOf(phase, dialect));
     }
+  }
+
+  /** Why a budget that the key has is too small for the plan, judged by what a first call cost; undefined: it is not. */
+  async #tooDear(
+    { tokens }: Plan,
+    before: ListedLimits,
+    calls: readonly Call[],
+  ): Promise<string | undefined> {
+    if (!before.buckets.some(isMoney)) return undefined;
+    await sleep(SETTLED_AFTER_MS);
+    return tooDear(before, await this.#deployment.limits(0), calls, tokens);
   }
 
   #leaveChats({ hold: held, floods }: Plan, problem: string): void {

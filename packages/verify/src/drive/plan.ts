@@ -1,5 +1,13 @@
 import type { Counted, RateLimit } from '@nexus/domain';
-import { isCalendar, isOfModel, isRate, type ListedLimits, nameOf, type RateView } from '../listed-limits.ts';
+import {
+  isCalendar,
+  isMoney,
+  isOfModel,
+  isRate,
+  type ListedLimits,
+  nameOf,
+  type RateView,
+} from '../listed-limits.ts';
 import type { VerifyOptions } from '../options.ts';
 import { LONG_ASK_INPUT_TOKENS } from './ask.ts';
 
@@ -60,13 +68,15 @@ const TOO_LITTLE_LEFT = "too little of a day's or month's amount is left";
 export function planRun(listed: ListedLimits, options: VerifyOptions, canList: boolean): Plan {
   const left = new Map<string, string>();
   const purse = { tokens: options.tokenBudget, calls: Number.POSITIVE_INFINITY, isShort: false };
+  for (const view of listed.buckets.filter(isMoney)) left.set(nameOf(view), 'money is only read');
   for (const view of listed.buckets.filter(isCalendar)) {
+    if (isMoney(view)) continue;
     const share = Math.max(0, Math.floor(view.available * CALENDAR_SHARE));
     if (view.limit.counts === 'requests') purse.calls = Math.min(purse.calls, share);
     else if (share < purse.tokens) Object.assign(purse, { tokens: share, isShort: true });
     left.set(nameOf(view), `a ${view.limit.period}'s amount is only read, never driven to its end`);
   }
-  const rates = listed.buckets.filter(isRate);
+  const rates = listed.buckets.filter(isRate).filter((view) => !isMoney(view));
   for (const view of rates) if (view.size === 0) left.set(nameOf(view), 'it lets nothing through');
   const open = rates.filter(({ size }) => size > 0);
   const context: Context = { listed, options, purse, left, canList };
@@ -114,7 +124,7 @@ function perSecond({ amount, periodMs }: RateLimit): number {
 /** The smallest token bucket: no call may be larger. */
 function smallestBucket({ listed }: Context): number {
   const sizes = listed.buckets.flatMap(({ limit, size }) =>
-    limit.kind === 'concurrency' || limit.counts === 'requests' ? [] : [size],
+    limit.kind === 'concurrency' || limit.counts === 'requests' || limit.counts === 'usd' ? [] : [size],
   );
   return Math.min(listed.requestTokens, ...sizes);
 }

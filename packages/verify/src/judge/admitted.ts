@@ -3,10 +3,10 @@ import type { Call } from '../call.ts';
 import { isOfModel } from '../listed-limits.ts';
 import type { Phase, RunRecord } from '../run-record.ts';
 
-/** What is let through of a phase, in a limit's units. */
+/** What a call that was let through took of a limit, in its units; money is not known, and is 0. */
 export function unitsOf({ usage }: Call, counts: Counted): number {
   if (counts === 'requests') return 1;
-  if (usage === undefined) return 0;
+  if (usage === undefined || counts === 'usd') return 0;
   if (counts === 'input_tokens') return usage.inputTokens;
   return counts === 'output_tokens' ? usage.outputTokens : usage.inputTokens + usage.outputTokens;
 }

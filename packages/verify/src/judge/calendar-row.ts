@@ -1,4 +1,4 @@
-import { type CalendarView, isCalendar, nameOf } from '../listed-limits.ts';
+import { type CalendarView, isCalendar, isMoney, nameOf } from '../listed-limits.ts';
 import type { LimitRow } from '../report.ts';
 import type { RunRecord } from '../run-record.ts';
 import { admittedUnder, unitsOf } from './admitted.ts';
@@ -13,6 +13,7 @@ type Seen = Pick<RunRecord, 'before' | 'after' | 'phases'>;
 export function calendarRow(view: CalendarView, run: Seen): LimitRow {
   const limit = nameOf(view);
   const base = { limit, promise: promiseOf(view), isUnderUsed: false };
+  if (isMoney(view)) return { ...base, state: 'not driven', note: 'money is only read' };
   const after = run.after.buckets.filter(isCalendar).find((other) => nameOf(other) === limit);
   if (after === undefined) return { ...base, state: 'not driven', note: 'it was gone at the end' };
   const through = admittedUnder(view, run.phases).reduce(
