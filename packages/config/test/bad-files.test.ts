@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { threadCpuMs } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/index.ts';
 import { loadText, problemLines, refusal, temporaryFolder } from './temporary-config.ts';
@@ -96,10 +97,10 @@ describe('a file', () => {
 
   it('of 10 MB is refused at once', () => {
     writeFileSync(join(folder, 'huge.yaml'), `a: [${'x,'.repeat(5 * 2 ** 20)}]`);
-    const began = performance.now();
+    const began = threadCpuMs();
     const load = () => loadConfig({ args: ['--config', 'huge.yaml'], env: {}, cwd: folder });
     expect(String(refusal(load))).toContain('larger than 1 MB');
-    expect(performance.now() - began).toBeLessThan(250);
+    expect(threadCpuMs() - began).toBeLessThan(250);
   });
 
   it('of several documents is a problem', () => {

@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the configuration's own ${NAME} stands in these texts.
+import { threadCpuMs } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
 import { loadText, problemLines, temporaryFolder } from './temporary-config.ts';
 
@@ -73,10 +74,10 @@ describe('YAML', () => {
     const merging = `x: &x { ${names} }\ny: { <<: [${'*x,'.repeat(100_000)}] }`;
     const nesting = `keys: ${'['.repeat(5_000)}${']'.repeat(5_000)}`;
     for (const bomb of [breadth, depth, merging, nesting]) {
-      const began = performance.now();
+      const began = threadCpuMs();
       const lines = problemLines(folder, bomb).join('\n');
       expect(lines).toMatch(/expand to more|more than a million names|nested too deeply/);
-      expect(performance.now() - began).toBeLessThan(3_000);
+      expect(threadCpuMs() - began).toBeLessThan(3_000);
     }
   });
 

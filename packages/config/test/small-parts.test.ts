@@ -1,3 +1,4 @@
+import { threadCpuMs } from '@nexus/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { editDistance, isShowable, nearestName } from '../src/did-you-mean.ts';
@@ -40,9 +41,9 @@ describe('a model pattern', () => {
   });
 
   it('of many stars against a long name takes no time', () => {
-    const began = performance.now();
+    const began = threadCpuMs();
     expect(modelMatcher(`${'a*'.repeat(60)}b`)('a'.repeat(100_000))).toBe(false);
-    expect(performance.now() - began).toBeLessThan(100);
+    expect(threadCpuMs() - began).toBeLessThan(100);
   });
 });
 

@@ -48,7 +48,7 @@ describe('standard output', () => {
     // 60 MB were logged; 8 MB wait.
     expect(figures.dropped).toBeGreaterThan(20_000);
     expect(figures.mb).toBeLessThan(250);
-    expect(figures.worstMs).toBeLessThan(1_000);
+    expect(figures.worstMs).toBeLessThan(5_000);
     const text: string[] = [];
     child.stdout?.on('data', (chunk) => text.push(`${chunk}`));
     await expect.poll(() => text.join(''), { timeout: 5_000 }).toMatch(/log lines dropped/);

@@ -12,4 +12,5 @@ export { type RedisProxy, startRedisProxy } from './redis-proxy.ts';
 export { selfSignedCert } from './self-signed-cert.ts';
 export { type ProcessEnd, type ProcessOptions, type StartedProcess, startProcess } from './start-process.ts';
 export { tempDir } from './temp-dir.ts';
+export { threadCpuMs } from './thread-cpu-ms.ts';
 export { until } from './until.ts';

@@ -2,13 +2,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 /**
  * Waits for the outcome of something asynchronous: asks until the condition gives something other than false, null or undefined, and
- * gives that back. Rejects after `withinMs` (default 2,000), with the condition's last error as the cause.
+ * gives that back. Rejects after `withinMs` (default 10,000: a busy machine may stand still for seconds), with the condition's last error as the cause.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
   options: { readonly withinMs?: number; readonly everyMs?: number } = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { withinMs = 2_000, everyMs = 5 } = options;
+  const { withinMs = 10_000, everyMs = 5 } = options;
   const startMs = performance.now();
   let cause: unknown;
   for (;;) {

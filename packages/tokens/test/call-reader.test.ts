@@ -1,3 +1,4 @@
+import { threadCpuMs } from '@nexus/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CallReader, type CallReaderOptions } from '../src/call-reader.ts';
 import { countTokens } from '../src/count.ts';
@@ -16,11 +17,6 @@ afterEach(async () => {
 
 const chat = (content: unknown) =>
   Buffer.from(JSON.stringify({ model: 'gpt-4o', messages: [{ role: 'user', content }] }));
-/** What this thread has computed for: unlike the clock, it doesn't run while another process has the core. */
-const cpuMs = () => {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-};
 const OVERHEAD = 7;
 const LONG = 'The limits of a team hold over all instances of the gateway. '.repeat(500);
 const WORKER_THAT_DIES = new URL('./dying-worker.ts', import.meta.url);
@@ -129,11 +125,11 @@ describe('CallReader', () => {
   });
 
   it('estimates when its thread is behind, and asks it no more until it has answered', async () => {
-    const calls = reader({ workerUrl: WORKER_THAT_HANGS, maxWaitMs: 50, maxLateMs: 60_000 });
+    const calls = reader({ workerUrl: WORKER_THAT_HANGS, maxWaitMs: 2_000, maxLateMs: 60_000 });
     expect((await calls.read('chat', chat(LONG))).inputSource).toBe('estimated');
     const startMs = performance.now();
     expect((await calls.read('chat', chat(LONG))).inputSource).toBe('estimated');
-    expect(performance.now() - startMs).toBeLessThan(40);
+    expect(performance.now() - startMs).toBeLessThan(1_800);
   });
 
   it('estimates what it still reads when it is closed, and afterwards', async () => {
@@ -182,10 +178,10 @@ describe('CallReader', () => {
       chat(' '.repeat(8000)),
     ];
     let longestTurnMs = 0;
-    let before = cpuMs();
+    let before = threadCpuMs();
     let over = false;
     const turn = () => {
-      const now = cpuMs();
+      const now = threadCpuMs();
       longestTurnMs = Math.max(longestTurnMs, now - before);
       before = now;
       if (!over) setImmediate(turn);

@@ -75,7 +75,7 @@ describe.skipIf(nginx.missing)(`a gateway that is told to end${NEEDS_NGINX}`, ()
     };
     await expect(read()).rejects.toThrow();
     expect(await gateway.ended).toEqual({ code: 0, signal: null });
-    expect(performance.now() - toldMs).toBeLessThan(1_500);
+    expect(performance.now() - toldMs).toBeLessThan(15_000);
   });
 
   it('keeps its idle connections for longer than nginx does', async () => {

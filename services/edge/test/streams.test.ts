@@ -61,12 +61,12 @@ describe.skipIf(nginx.missing)(`answers through nginx${NEEDS_NGINX}`, () => {
       { 'x-simulate-tokens': '10', 'x-simulate-tokens-per-second': '20' },
     );
     const stream = session.request({ ':path': PATH, ':method': 'POST', ...headers });
-    const startedMs = performance.now();
     stream.end(body);
     const events = await Array.fromAsync(readSse(stream));
     expect(events.at(-1)?.data).toBe('[DONE]');
-    expect((events[0]?.arrivedMs ?? Number.NaN) - startedMs).toBeLessThan(250);
-    expect((events.at(-1)?.arrivedMs ?? Number.NaN) - startedMs).toBeGreaterThan(400);
+    expect((events.at(-1)?.arrivedMs ?? Number.NaN) - (events[0]?.arrivedMs ?? Number.NaN)).toBeGreaterThan(
+      300,
+    );
     session.destroy();
   });
 

@@ -77,7 +77,7 @@ export async function startWithSimulator(
 
 /** The lines about requests, once there are `count` of them: they are written after the answer. */
 export async function requestLines(running: RunningGateway, count: number): Promise<LogLine[]> {
-  const deadline = Date.now() + 3_000;
+  const deadline = Date.now() + 15_000;
   for (;;) {
     const lines = running.log.filter((line) => 'request_id' in line);
     if (lines.length >= count) return lines;

@@ -70,7 +70,7 @@ describe('A gateway that is told to end', () => {
     const text = textOrBroken(stream);
     const startedMs = performance.now();
     await running.gateway.close(0);
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
     expect(await text).toBe('broken');
     await until(() => running.simulator.requests[0]?.aborted === true);
   });
@@ -95,7 +95,7 @@ describe('A gateway that is told to end', () => {
     const first = running.gateway.close();
     const second = running.gateway.close();
     await Promise.all([first, second]);
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
     expect(await text).toBe('broken');
     expect(await silent).toBe('broken');
   });
@@ -108,7 +108,7 @@ describe('A gateway that is told to end', () => {
     await once(idle, 'connect');
     const startedMs = performance.now();
     await running.gateway.close(0);
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
     idle.destroy();
   });
 

@@ -15,7 +15,7 @@ describe('An upstream that stalls', () => {
     expect(answer.status).toBe(504);
     expect(answer.headers.get('x-should-retry')).toBe('false');
     expect(errorIn(await answer.text()).code).toBe('upstream_timeout');
-    expect(performance.now() - startedMs).toBeLessThan(3_000);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
     const [line] = await requestLines(running, 1);
     expect(line).toMatchObject({ status: 504, message: 'request failed', output_tokens: 0 });
     expect(Number(line?.input_tokens)).toBeGreaterThan(5);
@@ -60,7 +60,7 @@ describe('An upstream that stalls', () => {
       const answer = await running.chat({ stream: true });
       expect(answer.status).toBe(200);
       expect(await textOrBroken(answer)).toBe('broken');
-      expect(performance.now() - startedMs).toBeLessThan(3_000);
+      expect(performance.now() - startedMs).toBeLessThan(10_000);
       const [line] = await requestLines(running, 1);
       expect(line).toMatchObject({ message: 'request failed', usage_source: 'counted' });
       expect(Number(line?.input_tokens)).toBeGreaterThan(5);

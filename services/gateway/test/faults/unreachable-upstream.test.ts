@@ -18,7 +18,7 @@ describe('An upstream that cannot be reached', () => {
     ]) {
       const startedMs = performance.now();
       const answer = await call();
-      expect(performance.now() - startedMs).toBeLessThan(2_000);
+      expect(performance.now() - startedMs).toBeLessThan(8_000);
       expect(answer.status).toBe(502);
       expect(answer.headers.get('x-nexus-source')).toBe('nexus');
       expect(answer.headers.has('x-should-retry')).toBe(false);
@@ -47,7 +47,7 @@ describe('An upstream that cannot be reached', () => {
       expect(errorIn(text).code).toBe('upstream_unreachable');
       expect(text).not.toContain('no-such-host');
     }
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(performance.now() - startedMs).toBeLessThan(8_000);
     await nothingOpen(running);
   });
 
@@ -60,7 +60,7 @@ describe('An upstream that cannot be reached', () => {
     for (const call of [() => running.chat(), () => fetch(`${running.url}/v1/models`, { headers: KEY })]) {
       const startedMs = performance.now();
       const answer = await call();
-      expect(performance.now() - startedMs).toBeLessThan(2_500);
+      expect(performance.now() - startedMs).toBeLessThan(8_000);
       expect(answer.status).toBe(502);
       expect(errorIn(await answer.text()).code).toBe('upstream_unreachable');
     }
