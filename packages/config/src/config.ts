@@ -103,6 +103,28 @@ export class SharedRedis {
   }
 }
 
+/** What a token of the admin API is good for. */
+export type AdminScope = 'read' | 'keys' | 'budgets';
+
+/** Somebody who may use the admin API. The token itself is not kept, only its hash. */
+export class AdminToken {
+  readonly id: string;
+  readonly scopes: readonly AdminScope[];
+  readonly #hash: string;
+
+  constructor(id: string, scopes: readonly AdminScope[], hash: string) {
+    this.id = id;
+    this.scopes = scopes;
+    this.#hash = hash;
+    Object.freeze(this);
+  }
+
+  /** Hex of the HMAC-SHA-256, as of every credential. */
+  get hash(): string {
+    return this.#hash;
+  }
+}
+
 /** Where alerts are posted. The address and the secret are private fields. */
 export class Alerts {
   readonly format: 'json' | 'slack';
@@ -123,6 +145,27 @@ export class Alerts {
   /** Signs what is posted; absent: it goes unsigned. */
   get secret(): string | undefined {
     return this.#secret;
+  }
+}
+
+/** Where the ledger is kept. The address of PostgreSQL holds a password and is a private field. */
+export class LedgerSettings {
+  /** The file of a process that is alone, absolute. */
+  readonly path: string;
+  /** How long records are kept. */
+  readonly keepMs: number;
+  readonly #postgresUrl: string | undefined;
+
+  constructor(path: string, keepMs: number, postgresUrl: string | undefined) {
+    this.path = path;
+    this.keepMs = keepMs;
+    this.#postgresUrl = postgresUrl;
+    Object.freeze(this);
+  }
+
+  /** `postgres://user:password@host:5432/database`; absent: another place keeps it. */
+  get postgresUrl(): string | undefined {
+    return this.#postgresUrl;
   }
 }
 
@@ -198,6 +241,8 @@ export interface Config {
   readonly prices: readonly PriceSetting[];
   readonly unknownModel: UnknownModel;
   readonly alerts?: Alerts;
+  /** Absent: there is no ledger. */
+  readonly ledger?: LedgerSettings;
   readonly reserve: 'learned' | 'strict';
   readonly onDisconnect: 'cancel' | 'drain';
   readonly askUsage: boolean;
@@ -210,4 +255,6 @@ export interface Config {
   };
   readonly bodyLimitBytes: number;
   readonly admin?: { readonly host: string; readonly port: number };
+  /** Who may use the admin API. */
+  readonly adminTokens: readonly AdminToken[];
 }

@@ -3,7 +3,7 @@ import { LATER } from './later.ts';
 import { LIMIT_KINDS } from './limit-settings.ts';
 import { PRICE_AMOUNTS } from './price-settings.ts';
 import { SCALAR_ENTRIES } from './scalar-settings.ts';
-import { LIST_SHAPES } from './shape.ts';
+import { GROUP_LISTS, LIST_SHAPES } from './shape.ts';
 
 const INTRODUCTION = `<!-- Made by \`node packages/config/scripts/write-docs.ts\` from the schema. Change that, not this. -->
 
@@ -29,7 +29,7 @@ A file that changes is taken over within two seconds, without a restart; \`SIGHU
 names. One with a mistake is refused: the one before it holds, the log says why, and \`/health\` shows \`"config":{"status":"refused"}\`.
 Buckets keep what they have used: a limit that is raised frees what it is raised by, one that is lowered clamps and never refills; a key that is gone is
 unknown at its next request. Settings that stand in sockets and connections wait for a restart, and the log names them: \`listen_*\`, \`tls\`, \`target_url\`,
-\`redis*\`, \`on_redis_failure\`, \`max_wait\`, \`on_disconnect\`, \`ask_usage\`, \`timeouts\`, \`log_level\`, \`admin.listen\`.
+\`redis*\`, \`on_redis_failure\`, \`max_wait\`, \`on_disconnect\`, \`ask_usage\`, \`timeouts\`, \`ledger\`, \`log_level\`, \`admin.listen\`.
 
 - **Durations** are \`250ms\`, \`10s\`, \`5m\`, \`2h\`, \`1d\`; **sizes** \`512KB\`, \`10MB\`, \`1GB\` (1 KB is 1024 bytes).
 - **\`\${NAME}\`** in any text is replaced by the environment variable, \`\${NAME:-default}\` by it or the default where it
@@ -126,6 +126,21 @@ A price may name ${PRICE_AMOUNTS.map(([name]) => `\`${name}\``).join(', ')}. Wha
 \`alert_at\` also works at a day's or month's requests and tokens. Each threshold is told once in its day or month, in the log and to \`alerts.webhook\`.
 `;
 
+const LEDGER = `
+## The ledger
+
+\`\`\`yaml
+ledger:
+  path: ./nexus.db                       # of a process that has no redis_url
+  postgres_url: \${DATABASE_URL:-}       # postgres://user:password@host:5432/database, or file:/run/secrets/database_url
+  keep: 400d
+\`\`\`
+
+With \`ledger\` (\`ledger: {}\` is enough), each settled request leaves one record: who, for whom, which model, its tokens by class, its cost. It is kept in PostgreSQL where
+\`postgres_url\` is set, else in the file of a process that is alone, else as sums of days in Redis. \`nexus usage\` reports from it; [ledger.md](ledger.md) says more.
+Its days are those of \`time_zone\`.
+`;
+
 const REDIS = `
 ## Redis
 
@@ -159,7 +174,7 @@ export function configurationMarkdown(): string {
     const { title } = FORMATS[format];
     return `| \`${path}\` | ${title} | ${standard} | ${doc} | \`${env}\`<br>\`--${arg}\` |\n`;
   });
-  const lists = Object.entries(LIST_SHAPES).map(
+  const lists = Object.entries({ ...LIST_SHAPES, ...GROUP_LISTS }).map(
     ([name, shape]) => `| \`${name}\` | ${shape.description ?? ''} |\n`,
   );
   const limits = [...LIMIT_KINDS.keys()].map((name) => `| \`${name}\` | ${meaningOf(name)} |\n`);
@@ -178,6 +193,7 @@ export function configurationMarkdown(): string {
     KEYS,
     GOVERNANCE,
     MONEY,
+    LEDGER,
     REDIS,
     '\n## Not in this version\n\nThese names are refused, never read and ignored.\n\n| where | names |\n|---|---|\n',
     ...later,

@@ -3,7 +3,7 @@ import type { Scope } from './later.ts';
 import type { ProblemList } from './problems.ts';
 import { SCALAR_ENTRIES } from './scalar-settings.ts';
 import type { ScalarText } from './scalar-sources.ts';
-import { LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
+import { GROUP_LISTS, LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
 import { unknownName } from './unknown-name.ts';
 import type { MapTree } from './yaml-tree.ts';
 
@@ -66,6 +66,7 @@ export function readFileScalars(tree: MapTree, problems: ProblemList): Map<strin
     }
     for (const [name, inner] of entry.value.entries) {
       if (names.includes(name)) read(`${group}.${name}`, inner);
+      else if (Object.hasOwn(GROUP_LISTS, `${group}.${name}`)) continue;
       else problems.add(inner.place, group, unknownName(scopeOf(group), name, names, group));
     }
   }

@@ -1,4 +1,6 @@
 export {
+  type AdminScope,
+  AdminToken,
   Alerts,
   type Config,
   KeyEntry,
@@ -8,6 +10,7 @@ export {
   SharedRedis,
   TlsFiles,
 } from './config.ts';
+export { credentialHash } from './credential.ts';
 export { describeLimitSet, describeLimits } from './describe.ts';
 export { configurationMarkdown } from './documentation.ts';
 export { configJsonSchema } from './json-schema.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FORMATS, type JsonSchema } from './formats.ts';
 import { SCALAR_ENTRIES } from './scalar-settings.ts';
-import { LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
+import { GROUP_LISTS, LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
 
 /** Text with a variable in it is right for every scalar; its value is known only when Nexus starts. */
 const REFERENCE = { type: 'string', pattern: String.raw`\$\{` };
@@ -28,6 +28,11 @@ export function configJsonSchema(): object {
     fields[name] = schema;
     groups.set(group, fields);
     properties[group] = { type: 'object', properties: fields, additionalProperties: false };
+  }
+  for (const [path, shape] of Object.entries(GROUP_LISTS)) {
+    const [group = '', name = ''] = path.split('.');
+    const fields = groups.get(group);
+    if (fields) fields[name] = shapeSchema(shape);
   }
   for (const [name, shape] of Object.entries(LIST_SHAPES)) properties[name] = shapeSchema(shape);
   return {

@@ -12,6 +12,8 @@ export type Scope =
   | 'customers'
   | 'price'
   | 'alerts'
+  | 'ledger'
+  | 'admin_token'
   | 'redis'
   | 'on_redis_failure'
   | 'tls'
@@ -21,10 +23,7 @@ export type Scope =
  * Settings of the full configuration that this version cannot keep. They are refused by name: a budget that is read
  * and ignored is worse than none.
  */
-export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map([
-  ['file', new Set(['upstreams', 'ledger'])],
-  ['admin', new Set(['tokens'])],
-]);
+export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map([['file', new Set(['upstreams'])]]);
 
 /** The scalars among them that would also come from the environment or a flag. */
 export const LATER_SCALARS: readonly string[] = [];

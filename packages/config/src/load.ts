@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { readAdminTokens } from './admin-tokens.ts';
 import { readAlerts } from './alert-settings.ts';
 import type { Config, ModelLimits } from './config.ts';
 import { readConfigText, shownPath } from './config-file.ts';
@@ -8,6 +9,7 @@ import { COMMAND_LINE, type Flags, readFlags } from './flags.ts';
 import { parseAddress } from './formats.ts';
 import { type Environment, variable } from './interpolation.ts';
 import { readKeys } from './key-entries.ts';
+import { readLedger } from './ledger-settings.ts';
 import { isModelPattern, modelMatcher } from './model-pattern.ts';
 import { limitSet, ownerLimits, readNamedLimits } from './owner-limits.ts';
 import { readPrices } from './price-settings.ts';
@@ -16,7 +18,7 @@ import { type Place, ProblemList } from './problems.ts';
 import { readOnRedisFailure, readRedis } from './redis-settings.ts';
 import { type ScalarValues, settleScalars } from './scalar-settings.ts';
 import { checkScalars, type ScalarText } from './scalar-sources.ts';
-import { LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
+import { GROUP_LISTS, LIST_SHAPES, MAPPING_FORMS } from './shape.ts';
 import { checkShape } from './shape-problems.ts';
 import { readTeams } from './teams.ts';
 import { readTiers } from './tiers.ts';
@@ -108,6 +110,9 @@ function buildConfig(
     const entry = tree.entries.get(setting);
     if (entry !== undefined) checkShape(setting, shape, entry, problems);
   }
+  const adminTree = tree.entries.get('admin')?.value;
+  const tokens = adminTree?.kind === 'map' ? adminTree.entries.get('tokens') : undefined;
+  if (tokens !== undefined) checkShape('admin.tokens', GROUP_LISTS['admin.tokens'], tokens, problems);
   for (const [setting, shape] of MAPPING_FORMS) {
     const entry = tree.entries.get(setting);
     if (entry?.value.kind === 'map') checkShape(setting, shape, entry, problems);
@@ -145,6 +150,8 @@ function buildConfig(
   const tiers = readTiers(tree, { timeZone, problems });
   const teams = readTeams(tree, { tiers, timeZone, problems });
   const alerts = readAlerts(tree, { folder, problems });
+  const adminTokens = readAdminTokens(tokens?.value, { folder, problems });
+  const ledger = readLedger(tree, { folder, problems });
   const keys = readKeys(tree, { defaults, tiers, teams, timeZone, folder, problems });
   const tls = readTlsFiles(
     fileAt('tls.cert_file', scalars.tls.cert_file),
@@ -191,6 +198,7 @@ function buildConfig(
     prices: readPrices(tree),
     unknownModel: unknownModelOf(scalars.unknown_model),
     ...(alerts === undefined ? {} : { alerts }),
+    ...(ledger === undefined ? {} : { ledger }),
     reserve: scalars.reserve,
     onDisconnect: scalars.on_disconnect,
     askUsage: scalars.ask_usage,
@@ -203,6 +211,7 @@ function buildConfig(
     }),
     bodyLimitBytes: scalars.body_limit,
     ...(admin === undefined ? {} : { admin: Object.freeze(admin) }),
+    adminTokens,
   });
 }
 

@@ -5,7 +5,7 @@ import { FORMATS, type JsonSchema, parseAddress } from './formats.ts';
 import { LIMIT_KINDS, type LimitKind, readLimit } from './limit-settings.ts';
 import { isModelPattern } from './model-pattern.ts';
 import { BROKEN, type Finding } from './problems.ts';
-import { parseUsd } from './quantity.ts';
+import { parseDuration, parseUsd } from './quantity.ts';
 
 /** A leaf that says itself what is wrong with it. */
 export function leaf(check: (value: unknown) => Finding | undefined, json: JsonSchema) {
@@ -286,3 +286,36 @@ const WEBHOOK: Finding = {
 export function webhookFinding(text: string): Finding | undefined {
   return /^https?:\/\/[^/]/.test(text) && URL.canParse(text) && !/\s/.test(text) ? undefined : WEBHOOK;
 }
+
+const SHORTEST_KEEP_MS = 86_400_000;
+
+/** How long records are kept: whole days at least. */
+export const keep = leaf(
+  (value) => {
+    const ms = typeof value === 'string' ? parseDuration(value) : undefined;
+    if (ms === undefined) return { wrong: 'is no duration', remedy: 'write such as 400d' };
+    return ms < SHORTEST_KEEP_MS ? { wrong: 'is too short', remedy: 'write 1d at least' } : undefined;
+  },
+  { type: 'string', pattern: String.raw`^\d+(\.\d+)?(h|d)$` },
+);
+
+const POSTGRES: Finding = {
+  wrong: 'is no address of PostgreSQL',
+  remedy: `write such as postgres://nexus:\${PASSWORD}@db:5432/nexus`,
+};
+
+/** What is wrong with the address of PostgreSQL. It holds a password and is never repeated. */
+export function postgresUrlFinding(text: string): Finding | undefined {
+  return /^postgres(ql)?:\/\/[^/]/.test(text) && URL.canParse(text) && !/\s/.test(text)
+    ? undefined
+    : POSTGRES;
+}
+
+/** Where PostgreSQL is; an empty text is what a variable leaves that is not set. */
+export const postgresUrl = leaf(
+  (value) =>
+    typeof value === 'string' && (value === '' || value.startsWith('file:') || !postgresUrlFinding(value))
+      ? undefined
+      : POSTGRES,
+  { type: 'string', pattern: '^(postgres(ql)?://.+|file:.+|)$' },
+);

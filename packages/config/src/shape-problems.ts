@@ -99,6 +99,8 @@ const KNOWN: Partial<Record<Scope, readonly string[]>> = {
 };
 
 const EXAMPLES = new Map([
+  ['token', `write such as \`token: \${ADMIN_TOKEN}\``],
+  ['scopes', 'write such as `scopes: [read]`'],
   ['webhook', 'write such as `webhook: https://hooks.company.com/nexus`'],
   ['id', 'write such as `id: search-prod`'],
   ['key', `write such as \`key: \${SEARCH_PROD_KEY}\``],
@@ -111,7 +113,9 @@ function scopeOf(path: Path): Scope {
   if (last === 'limits' || last === 'each_key' || setting === 'tiers') return 'limits';
   if (setting === 'teams') return last === 'customers' ? 'customers' : path.length === 2 ? 'team' : 'owner';
   if (setting === 'prices') return 'price';
-  if (setting === 'alerts' || setting === 'redis' || setting === 'on_redis_failure') return setting;
+  if (setting === 'admin.tokens') return 'admin_token';
+  if (setting === 'alerts' || setting === 'ledger') return setting;
+  if (setting === 'redis' || setting === 'on_redis_failure') return setting;
   return setting === 'keys' ? 'key' : 'owner';
 }
 

@@ -5,6 +5,7 @@ import {
   date,
   expires,
   id,
+  keep,
   keyHash,
   keyPrefix,
   limitsShape,
@@ -14,6 +15,7 @@ import {
   oneOf,
   ownLimits,
   plainText,
+  postgresUrl,
   redisAddress,
   secret,
   trueOrFalse,
@@ -57,6 +59,21 @@ export const SHAPE_NAMES = {
   customers: Object.keys(customers.shape),
   price: Object.keys(price.shape),
   alerts: ['webhook', 'secret', 'format'],
+  ledger: ['path', 'postgres_url', 'keep'],
+  admin_token: ['id', 'token', 'scopes'],
+};
+
+/** Lists that stand in a mapping of scalars. */
+export const GROUP_LISTS = {
+  'admin.tokens': z
+    .array(
+      z.strictObject({
+        id,
+        token: secret,
+        scopes: z.array(oneOf('read', 'keys', 'budgets')).min(1, { message: 'lists no scope' }),
+      }),
+    )
+    .describe('Who may use the admin API, and for what: `read`, `keys`, `budgets`. Absent: nobody.'),
 };
 
 /** Lists and mappings of the file, each checked by its shape; scalars are in scalar-settings.ts. */
@@ -99,6 +116,13 @@ export const LIST_SHAPES = {
   alerts: z
     .strictObject({ webhook, secret: secret.optional(), format: oneOf('json', 'slack').optional() })
     .describe('Where to tell that a budget is spent up to a threshold.'),
+  ledger: z
+    .strictObject({
+      path: plainText.optional(),
+      postgres_url: postgresUrl.optional(),
+      keep: keep.optional(),
+    })
+    .describe('One record of each settled request, for reports and chargeback.'),
   keys: z
     .array(
       z.strictObject({

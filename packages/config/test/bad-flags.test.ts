@@ -54,12 +54,12 @@ describe('flags and variables', () => {
 
 it('Everything wrong is named at once, in the order of the lines, as file:line: wrong; right', () => {
   const text =
-    'listen_port: x\nledger: 1\nlimits:\n  requests_per_second: 0.5\n  burst: 0\nkeys:\n  - { id: a }\n';
+    'listen_port: x\nupstreams: 1\nlimits:\n  requests_per_second: 0.5\n  burst: 0\nkeys:\n  - { id: a }\n';
   expect(String(refusal(() => loadText(folder, text, { args: ['--foo', 'x'] })))).toBe(
     [
       'command line: unknown flag --foo; see nexus -help',
       'config.yaml:1: `listen_port` is not a port; write a whole number from 0 (any free port) to 65535',
-      'config.yaml:2: `ledger` is not supported by this version of Nexus; remove it',
+      'config.yaml:2: `upstreams` is not supported by this version of Nexus; remove it',
       'config.yaml:4: `limits.requests_per_second` is not a whole number; write requests_per_minute: 30',
       'config.yaml:5: `limits.burst` is 0, which would refuse everything; write at least 1, or leave it out; to refuse everything set the limit to 0',
       'config.yaml:7: `keys[0]` has no `key`; write such as `key: ${SEARCH_PROD_KEY}`, or `key_hash` with what `nexus keys hash` prints',
@@ -75,7 +75,9 @@ it('A thousand problems are counted, not all printed', () => {
   expect(String(problems)).toContain('and 900 more problems');
 });
 
-it('Whatever the file, the flags and the environment hold, they are accepted or refused with problems', () => {
+it('Whatever the file, the flags and the environment hold, they are accepted or refused with problems', {
+  timeout: 120_000,
+}, () => {
   const pieces = [
     ...[
       'listen_port',

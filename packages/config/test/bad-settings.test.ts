@@ -102,16 +102,10 @@ describe('an unknown name', () => {
 });
 
 describe('what this version cannot keep', () => {
-  const LATER = ['upstreams', 'ledger'];
+  const LATER = ['upstreams'];
   it.each(LATER)('%s is refused by name', (name) => {
     expect(problemLines(folder, `${GOOD}${name}: x`)).toEqual([
       `2: \`${name}\` is not supported by this version of Nexus; remove it`,
-    ]);
-  });
-
-  it.each([['admin: { tokens: [] }', 'admin.tokens']])('%s is refused by name', (text, name) => {
-    expect(problemLines(folder, text)).toEqual([
-      `1: \`${name}\` is not supported by this version of Nexus; remove it`,
     ]);
   });
 });

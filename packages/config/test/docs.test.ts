@@ -62,7 +62,13 @@ describe('config.yaml', () => {
   it('has every other setting as a comment that works once its # is gone', () => {
     // `# ` and a word is prose; `#name` and `#  name` are settings.
     const alive = text.replaceAll(/^#(?! ?[^ ]* )(?=\S)|^#(?= {2})|^#(?=[a-z_]+:)/gm, '');
-    const env = { ALERT_SECRET: 'x', SEARCH_PROD_KEY: 'sk-1', OPENAI_KEY_SEARCH: 'sk-2', OPENAI_KEY: 'sk-3' };
+    const env = {
+      ALERT_SECRET: 'x',
+      ADMIN_TOKEN: 'a-token-of-enough-letters',
+      SEARCH_PROD_KEY: 'sk-1',
+      OPENAI_KEY_SEARCH: 'sk-2',
+      OPENAI_KEY: 'sk-3',
+    };
     const withoutTls = alive.replace(/^tls: .*$/m, '');
     const { config } = loadText(folder, withoutTls, { env });
     expect(config.keyLimits.buckets.length + config.keyLimits.sizes.length).toBe(LIMIT_KINDS.size);

@@ -74,6 +74,7 @@ describe('a configuration', () => {
       teams: new Map(),
       prices: [],
       unknownModel: 'tokens_only',
+      adminTokens: [],
       maxWaitMs: 0,
       onDisconnect: 'cancel',
       askUsage: true,
