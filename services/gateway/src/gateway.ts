@@ -111,6 +111,7 @@ export async function startGateway(
     throw error;
   });
   parts.reader.warm();
+  if (admin) metrics.warm();
   await live.watch();
 
   const close = async (noticeMs?: number) => {

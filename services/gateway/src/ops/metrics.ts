@@ -47,9 +47,12 @@ export function presentState({
   };
 }
 
+/** Prometheus' text format. */
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
 /** `GET /metrics` on the admin address: for Prometheus. */
 export function metricsPage(metrics: Metrics): RequestHandler {
   return async (_req, res) => {
-    res.set('content-type', metrics.contentType).send(await metrics.text());
+    res.set('content-type', CONTENT_TYPE).send(await metrics.text());
   };
 }
