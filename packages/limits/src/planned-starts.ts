@@ -28,7 +28,7 @@ export interface Outlook {
 
 /** From so many instants on, newcomers share them: no bucket ever knows many more. */
 const CROWDED = 64;
-const MOST_STARTS = 160;
+const MOST_STARTS = 256;
 /** In a crowd a start is put off by this part of its wait at most, to the instant of others. */
 const COARSENESS = 16;
 

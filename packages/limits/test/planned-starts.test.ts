@@ -110,8 +110,8 @@ describe('the plan of who begins when', () => {
     expect(memorableMs(with_(64), 1_000, 1_066)).toBe(1_068);
     // A bucket that is full with it has no room for what comes in until the next instant of a grid.
     expect(memorableMs(with_(64), 100_000, 1_777)).toBe(1_777);
-    expect(memorableMs(with_(160), 1_000, 1_777)).toBeUndefined();
-    expect(memorableMs(with_(160), 1_000, 1_160)).toBe(1_160);
+    expect(memorableMs(with_(256), 1_000, 1_777)).toBeUndefined();
+    expect(memorableMs(with_(256), 1_000, 1_160)).toBe(1_160);
   });
 
   it('never fills a bucket above its rim, however long it takes', () => {

@@ -4,7 +4,7 @@ local plans
 local function planning()
   if plans then return plans end
   plans = {}
-  local CROWDED, MOST_STARTS, COARSENESS = 64, 160, 16
+  local CROWDED, MOST_STARTS, COARSENESS = 64, 256, 16
 
   local function refilled(level, full, amount, elapsed)
     if level >= full then return full end

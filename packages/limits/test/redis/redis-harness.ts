@@ -15,10 +15,14 @@ export async function sharedConnections(url: string): Promise<Connections> {
   return connections;
 }
 
-/** Limiters on one Redis, each with keys of its own, by a clock that is set by hand. */
+/**
+ * Limiters on one Redis, each with keys of its own, by a clock that is set by hand. One at a time: what those before have left is
+ * forgotten, or every search for keys would go through all of it.
+ */
 export function redisHarness(shared: Connections, client: Redis): MakeLimiter {
   return async (nowMs) => {
     let clockMs = nowMs;
+    await client.flushdb();
     const keyPrefix = `test-${made++}`;
     const limiter = new RedisLimiter({
       connections: { ...shared, close() {} },
