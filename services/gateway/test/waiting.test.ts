@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { rawRequest, until } from '@nexus/testkit';
-import { describe, expect, it } from 'vitest';
+import { noRedis, startRedis } from '@nexus/testkit/redis-server';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { ADMIN, nothingOpen, openNow, rawChat, rawGet, usedBy } from './faults/wire.ts';
 import { requestLines, startWithSimulator } from './running-gateway.ts';
@@ -134,6 +135,27 @@ describe('A gateway with max_wait', () => {
     await ended;
     expect(await broken).toBe('broken');
     expect((await requestLines(running, 2))[1]).toMatchObject({ message: 'client left' });
+  });
+
+  it.skipIf(noRedis)('shares one queue with every instance', async () => {
+    const redis = await startRedis();
+    onTestFinished(async () => {
+      redis.client.disconnect();
+      await redis.process.stop();
+    });
+    const settings = `redis_url: ${redis.url}\nmax_wait: 20s\nlimits: { requests_per_second: { limit: 20, burst: 5 } }`;
+    const instances = [await startWithSimulator(settings), await startWithSimulator(settings)];
+    const sentMs = Date.now();
+    const asked = instances.flatMap((running) => Array.from({ length: 10 }, () => running.chat()));
+    for (const answer of asked) expect((await answer).status).toBe(200);
+    const lines = (await Promise.all(instances.map((running) => requestLines(running, 10)))).flat();
+    // A Redis that doesn't answer in time, because the machine stands still, leaves each instance to its own share.
+    if (lines.some(({ degraded }) => degraded === true)) return;
+    const arrivals = instances.flatMap(({ simulator }) =>
+      simulator.requests.map(({ receivedAtMs }) => receivedAtMs),
+    );
+    for (const [place, atMs] of arrivals.sort((one, other) => one - other).entries())
+      expect(atMs).toBeGreaterThanOrEqual(sentMs + 50 * (place - 4) - 2);
   });
 
   it('lets a WebSocket wait, too', async () => {
