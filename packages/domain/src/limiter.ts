@@ -42,6 +42,8 @@ export interface LimiterState {
  *   its own from then on (`Admitted.startsInMs`). In every window of time, what begins in it keeps within the limits.
  * - `settle` swaps what was held for what was used; more than was held becomes debt that refills. Slots come free.
  * - `cancel` gives everything back as if it had never been taken, and never more than that; also before the request has begun.
+ * - With `record`, settle and cancel put a text into the ledger's stream in the very step that ends the request, where the limiter has such
+ *   a stream: neither is ever without the other.
  * - `renew` keeps the holds of requests still under way; a hold that nobody renews ends by itself.
  * - `peek` reads without taking.
  *
@@ -50,8 +52,8 @@ export interface LimiterState {
  */
 export interface Limiter {
   admit(admission: Admission): Promise<Decision>;
-  settle(reservation: Reservation, used: Settlement): Promise<void>;
-  cancel(reservation: Reservation): Promise<void>;
+  settle(reservation: Reservation, used: Settlement, record?: string): Promise<void>;
+  cancel(reservation: Reservation, record?: string): Promise<void>;
   renew(reservations: readonly Reservation[]): Promise<void>;
   peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]>;
   state(): LimiterState;

@@ -8,6 +8,7 @@ import { CallReader } from '@nexus/tokens';
 import { BudgetAlerts } from './alerts/alerts.ts';
 import { adminApp, listener } from './app.ts';
 import type { Parts } from './handle.ts';
+import { openLedger } from './ledger/open-ledger.ts';
 import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
 import { LiveConfig } from './ops/live-config.ts';
@@ -58,6 +59,7 @@ export async function startGateway(
   const live = new LiveConfig(loaded, reload, log);
   const nowMs = steadyNowMs;
   const { limiter, claim } = await openStore(config, log);
+  const ledger = await openLedger(config, log);
   const alerts = new BudgetAlerts({ target: () => live.config.alerts, claim, log });
   const inFlight = new InFlight({
     nowMs,
@@ -92,6 +94,7 @@ export async function startGateway(
     prices: new Prices(() => live.config),
     turns,
     alerts,
+    ledger,
     upstream: {
       metered: new MeteredUpstream({ target, timeouts, onDisconnect, askUsage }, nowMs),
       passthrough: new Passthrough({ target, timeouts }, nowMs),
@@ -108,6 +111,7 @@ export async function startGateway(
   const { port, adminUrl } = await open(server, admin, config).catch(async (error: unknown) => {
     metrics.close();
     await limiter.close();
+    await ledger?.close();
     throw error;
   });
   parts.reader.warm();
@@ -120,6 +124,7 @@ export async function startGateway(
     await alerts.close();
     if (admin) await closeNow(admin);
     await Promise.all([parts.reader.close(), parts.upstream.metered.close(), limiter.close()]);
+    await ledger?.close();
     parts.upstream.passthrough.close();
     metrics.close();
     await log.flush();

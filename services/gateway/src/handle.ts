@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config, Principals } from '@nexus/config';
 import { GatewayError, type Limiter, type Usage } from '@nexus/domain';
+import type { Ledger } from '@nexus/ledger';
 import type { LearnedOutput } from '@nexus/limits';
 import type { Log, Metrics } from '@nexus/observe';
 import type { CallReader } from '@nexus/tokens';
@@ -33,6 +34,8 @@ export interface Parts {
   readonly prices: Prices;
   readonly turns: Turns;
   readonly alerts: BudgetAlerts;
+  /** Absent: nobody keeps records. */
+  readonly ledger: Ledger | undefined;
   readonly upstream: Upstream;
   readonly inFlight: InFlight;
   readonly log: Log;

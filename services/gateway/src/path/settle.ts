@@ -1,7 +1,9 @@
 import { type Limiter, NO_USAGE, type Reservation, type Settlement, type Usage } from '@nexus/domain';
+import type { Ledger } from '@nexus/ledger';
 import type { LearnedOutput } from '@nexus/limits';
 import type { CallReading } from '@nexus/tokens';
 import type { BudgetAlerts } from '../alerts/alerts.ts';
+import { ledgerEntry } from '../ledger/entry.ts';
 import type { Exchange } from './exchange.ts';
 import { costOf } from './price.ts';
 
@@ -45,19 +47,26 @@ export interface SettleParts {
   readonly limiter: Limiter;
   readonly learned: LearnedOutput;
   readonly alerts: BudgetAlerts;
+  /** Absent: nobody keeps records. */
+  readonly ledger?: Ledger | undefined;
+  readonly nowMs: () => number;
 }
 
-/** Swaps the reservation for what was used, remembers how long this key's answers are, and tells of budgets that are nearly spent. */
+/**
+ * Swaps the reservation for what was used and records it, remembers how long this key's answers are, and tells of budgets that are
+ * nearly spent.
+ */
 export async function settle(
   exchange: Exchange,
   reservation: Reservation,
   metered: Usage | undefined,
-  { limiter, learned, alerts }: SettleParts,
+  parts: SettleParts,
 ): Promise<void> {
+  const { limiter, learned, alerts } = parts;
   const end = settling(exchange, metered);
   if (end.giveBack) {
     exchange.usage = NO_USAGE;
-    await limiter.cancel(reservation);
+    await limiter.cancel(reservation, recordOf(exchange, false, parts));
     await endTrial(exchange, undefined);
     return;
   }
@@ -66,12 +75,22 @@ export async function settle(
   const nanoUsd = exchange.price ? costOf(exchange.price, end.usage) : 0;
   if (exchange.price) exchange.costNanoUsd = nanoUsd;
   const used = { inputTokens, outputTokens, nanoUsd };
-  await limiter.settle(reservation, used);
+  await limiter.settle(reservation, used, recordOf(exchange, true, parts));
   await endTrial(exchange, used);
   alerts.look(exchange.decision?.buckets ?? [], reservation.demand, used);
   const { reading, identity, ending, upstreamStatus } = exchange;
   if (reading && identity && ending === 'whole' && upstreamStatus !== undefined && upstreamStatus < 300)
     learned.learn(identity.principal.keyId, reading.model ?? '', outputTokens / reading.choices);
+}
+
+/** Records the exchange; the text is what the limiter is to write with its end, where instances share a ledger. */
+function recordOf(
+  exchange: Exchange,
+  isCharged: boolean,
+  { ledger, nowMs }: SettleParts,
+): string | undefined {
+  const tookMs = nowMs() - exchange.startedMs;
+  return ledger?.record(ledgerEntry(exchange, isCharged, { endedMs: Date.now(), tookMs }));
 }
 
 async function endTrial(exchange: Exchange, used: Settlement | undefined): Promise<void> {

@@ -1,0 +1,36 @@
+import { type LedgerEntry, NO_USAGE } from '@nexus/domain';
+import type { Exchange } from '../path/exchange.ts';
+
+/** There is but one. */
+export const TENANT = 'default';
+
+/**
+ * The record of an exchange that held a reservation, once its usage is settled.
+ * @param endedMs by the calendar's clock, unlike the times of the exchange
+ * @param tookMs from its arrival until now
+ */
+export function ledgerEntry(
+  exchange: Exchange,
+  isCharged: boolean,
+  { endedMs, tookMs }: { readonly endedMs: number; readonly tookMs: number },
+): LedgerEntry {
+  const { id, requestId, identity, customer, feature, reading, res, ending, usage, costNanoUsd } = exchange;
+  const { principal } = identity ?? {};
+  return {
+    id,
+    requestId,
+    startedMs: Math.round(endedMs - tookMs),
+    endedMs: Math.round(endedMs),
+    tenant: TENANT,
+    team: principal?.team?.name,
+    keyId: principal?.keyId ?? '',
+    customer: customer?.name,
+    feature,
+    model: reading?.model,
+    status: res.statusCode,
+    ending,
+    isCharged,
+    usage: usage ?? NO_USAGE,
+    costNanoUsd: isCharged ? costNanoUsd : undefined,
+  };
+}
