@@ -1,6 +1,9 @@
 import type { RequestListener } from 'node:http';
 import { GatewayError } from '@nexus/domain';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { addAdminApi } from './admin/api.ts';
+import { AdminDoor } from './admin/door.ts';
+import { ownerRoutes } from './admin/owners.ts';
 import { fail, handle, type Parts } from './handle.ts';
 import { type HealthParts, health, healthInside, ready } from './ops/health.ts';
 import { limits } from './ops/limits.ts';
@@ -63,6 +66,8 @@ export function adminApp(parts: Parts, inside: HealthParts): Express {
   app.get('/health', healthInside(inside));
   app.get('/ready', ready(inside));
   app.get('/metrics', metricsPage(parts.metrics));
+  const door = new AdminDoor(() => parts.config.adminTokens);
+  addAdminApi(app, ownerRoutes(parts), door, parts.log);
   app.use(notFound(parts));
   app.use(errorDoor(parts));
   return app;

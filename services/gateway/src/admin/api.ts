@@ -1,0 +1,111 @@
+import type { AdminScope, AdminToken } from '@nexus/config';
+import type { Log } from '@nexus/observe';
+import express, { type Express, type Request, type Response } from 'express';
+import type { AdminDoor } from './door.ts';
+import { openApi } from './openapi.ts';
+import { NOT_FOUND, ProblemError, sendProblem } from './problem.ts';
+
+/** What a call answers: JSON, or a text of its own type. */
+export type AdminAnswer =
+  | { readonly json: unknown; readonly status?: number }
+  | { readonly text: string; readonly type: string };
+
+/** A call of the admin API that was let in. */
+export interface AdminCall {
+  readonly req: Request;
+  /** The JSON of its body; undefined where it has none. */
+  readonly body: unknown;
+  readonly by: AdminToken;
+}
+
+/** One door of the admin API, as it is served and described. */
+export interface AdminRoute {
+  readonly method: 'get' | 'post' | 'put' | 'delete';
+  /** As Express and OpenAPI both read it: `/admin/v1/keys/{id}`. */
+  readonly path: string;
+  readonly scope: AdminScope;
+  readonly summary: string;
+  /** Names of the query, and what each means. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** JSON schema of the body. */
+  readonly body?: object;
+  /** JSON schema of the answer. */
+  readonly answer: object;
+  /** @throws ProblemError */
+  readonly handle: (call: AdminCall) => Promise<AdminAnswer>;
+}
+
+const LARGEST_BODY = '64kb';
+
+/** Adds the routes to the admin address: JSON in, JSON out, problems as RFC 9457. */
+export function addAdminApi(app: Express, routes: readonly AdminRoute[], door: AdminDoor, log: Log): void {
+  const api = express.Router({ caseSensitive: true });
+  api.use((_req, res, next) => {
+    res.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    next();
+  });
+  api.get('/admin/openapi.json', (_req, res) => {
+    res.json(openApi(routes));
+  });
+  const readJson = express.json({ limit: LARGEST_BODY, strict: true });
+  for (const route of routes) {
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    api[route.method](path, (req, res) => {
+      void serve(route, req, res, { door, readJson, log });
+    });
+  }
+  app.use((req, res, next) => api(req, res, next));
+  app.use('/admin', (_req, res) => sendProblem(res, NOT_FOUND));
+}
+
+async function serve(
+  route: AdminRoute,
+  req: Request,
+  res: Response,
+  { door, readJson, log }: { door: AdminDoor; readJson: ReturnType<typeof express.json>; log: Log },
+): Promise<void> {
+  try {
+    // Nobody unknown makes Nexus read a body.
+    const by = await door.enter(req, route.scope);
+    const body = route.body === undefined ? undefined : await bodyOf(req, res, readJson);
+    const answer = await route.handle({ req, body, by });
+    if ('text' in answer) res.type(answer.type).send(answer.text);
+    else res.status(answer.status ?? 200).json(answer.json);
+  } catch (error) {
+    if (error instanceof ProblemError) {
+      sendProblem(res, error.problem);
+      return;
+    }
+    log.error('admin call failed', { error });
+    sendProblem(res, {
+      status: 500,
+      title: 'Internal Server Error',
+      detail: 'Nexus failed on this call. The log says why.',
+    });
+  }
+}
+
+function bodyOf(req: Request, res: Response, readJson: ReturnType<typeof express.json>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    if (!/^application\/json\b/i.test(req.headers['content-type'] ?? ''))
+      reject(
+        new ProblemError({
+          status: 415,
+          title: 'Unsupported Media Type',
+          detail: 'Send the body as application/json.',
+        }),
+      );
+    else
+      readJson(req, res, (error: unknown) => {
+        if (error === undefined) resolve(req.body);
+        else reject(new ProblemError(badBody(error)));
+      });
+  });
+}
+
+function badBody(error: unknown): { status: number; title: string; detail: string } {
+  const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
+  return status === 413
+    ? { status: 413, title: 'Content Too Large', detail: `The body is larger than ${LARGEST_BODY}.` }
+    : { status: 400, title: 'Bad Request', detail: 'The body is not a JSON object.' };
+}

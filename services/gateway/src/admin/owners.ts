@@ -1,0 +1,137 @@
+import type { Config } from '@nexus/config';
+import type { Limiter, OwnerLimits } from '@nexus/domain';
+import { shownBucket, shownLimit } from '../ops/shown-limits.ts';
+import type { AdminRoute } from './api.ts';
+import { ProblemError } from './problem.ts';
+
+const LIST = { type: 'object', additionalProperties: true };
+
+/** What the routes about owners look at. */
+export interface OwnerParts {
+  readonly config: Config;
+  readonly limiter: Limiter;
+}
+
+/** Everybody who has limits by the configuration, by the name that refusals show. */
+function ownersOf({ gateway, models, teams, keys }: Config): ReadonlyMap<string, OwnerLimits> {
+  const owners = [
+    ...(gateway ? [gateway] : []),
+    ...models.map(({ limits }) => limits),
+    ...[...teams.values()].flatMap(({ limits, features }) => [
+      ...(limits ? [limits] : []),
+      ...features.values(),
+    ]),
+    ...keys.map(({ limits }) => limits),
+  ];
+  return new Map(owners.map((limits) => [limits.owner, limits]));
+}
+
+/** Routes that look at the configuration that holds and at what is left of its limits. */
+export function ownerRoutes(parts: OwnerParts): readonly AdminRoute[] {
+  return [
+    {
+      method: 'get',
+      path: '/admin/v1/config',
+      scope: 'read',
+      summary: 'The configuration that holds, without secrets',
+      answer: LIST,
+      handle: async () => ({ json: shownConfig(parts.config) }),
+    },
+    {
+      method: 'get',
+      path: '/admin/v1/teams',
+      scope: 'read',
+      summary: 'The teams, their keys, and what is left of their limits',
+      answer: LIST,
+      handle: async () => ({ json: { teams: await shownTeams(parts) } }),
+    },
+    {
+      method: 'get',
+      path: '/admin/v1/limits',
+      scope: 'read',
+      summary: 'What is left of the limits of an owner, or of all that the configuration names',
+      query: {
+        owner: 'As refusals name it: `key:search-prod`, `team:search`, `gateway`, `customer:search/acme`',
+      },
+      answer: LIST,
+      handle: async ({ req }) => {
+        const { owner } = req.query;
+        if (owner === undefined)
+          return { json: { buckets: await bucketsOf([...ownersOf(parts.config).values()], parts) } };
+        return { json: { buckets: await bucketsOf([find(owner, parts.config)], parts) } };
+      },
+    },
+    {
+      method: 'get',
+      path: '/admin/v1/budgets',
+      scope: 'read',
+      summary: 'The budgets in US dollars, and what is spent or reserved of each',
+      answer: LIST,
+      handle: async () => {
+        const owners = [...ownersOf(parts.config).values()].map((limits) => ({
+          ...limits,
+          buckets: limits.buckets.filter((limit) => limit.kind === 'calendar' && limit.counts === 'usd'),
+        }));
+        return {
+          json: {
+            budgets: await bucketsOf(
+              owners.filter(({ buckets }) => buckets.length > 0),
+              parts,
+            ),
+          },
+        };
+      },
+    },
+  ];
+}
+
+function find(owner: unknown, config: Config): OwnerLimits {
+  const found =
+    typeof owner === 'string' ? (ownersOf(config).get(owner) ?? customerOf(owner, config)) : undefined;
+  if (found) return found;
+  throw new ProblemError({
+    status: 404,
+    title: 'Not Found',
+    detail: 'The configuration names no such owner with limits. GET /admin/v1/limits lists them.',
+  });
+}
+
+function customerOf(owner: string, { teams }: Config): OwnerLimits | undefined {
+  const [, team = '', name = ''] = /^customer:([^/]+)\/(.+)$/.exec(owner) ?? [];
+  return teams.get(team)?.customers?.find(name)?.limits;
+}
+
+async function bucketsOf(owners: readonly OwnerLimits[], { limiter }: OwnerParts): Promise<object[]> {
+  return (await limiter.peek(owners)).map(shownBucket);
+}
+
+async function shownTeams(parts: OwnerParts): Promise<object[]> {
+  const { teams, keys } = parts.config;
+  return Promise.all(
+    [...teams.values()].map(async ({ name, limits }) => ({
+      name,
+      keys: keys.filter(({ team }) => team?.name === name).map(({ id }) => id),
+      buckets: limits ? await bucketsOf([limits], parts) : [],
+    })),
+  );
+}
+
+function shownConfig(config: Config): object {
+  const shownOwner = ({ owner, buckets, sizes, shadows = [] }: OwnerLimits) => ({
+    owner,
+    limits: [...buckets, ...sizes].map(shownLimit),
+    shadows: shadows.map(shownLimit),
+  });
+  return {
+    target_url: `${config.target.origin}${config.target.pathPrefix}`,
+    require_known_keys: config.requireKnownKeys,
+    each_key: [...config.keyLimits.buckets, ...config.keyLimits.sizes].map(shownLimit),
+    owners: [...ownersOf(config).values()].map(shownOwner),
+    keys: config.keys.map(({ id, team, tier, expiresMs }) => ({
+      id,
+      team: team?.name ?? null,
+      tier: tier ?? null,
+      expires: expiresMs === undefined ? null : new Date(expiresMs).toISOString(),
+    })),
+  };
+}
