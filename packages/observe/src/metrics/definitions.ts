@@ -46,6 +46,16 @@ export const METRICS = {
     ['team', 'tier', 'owner_kind', 'limit'],
     'Requests that a limit refused: which limit, and what kind of owner it belongs to.',
   ),
+  shadowRefusals: counter(
+    'nexus_shadow_refusals_total',
+    ['team', 'tier', 'owner_kind', 'limit'],
+    'Admitted requests that a limit with `shadow: true` would have refused.',
+  ),
+  cost: counter(
+    'nexus_cost_usd_total',
+    ['team', 'tier', 'model_family'],
+    'US dollars that settled calls cost, by the prices of their models; calls of models without a price are not in it.',
+  ),
   errors: counter(
     'nexus_errors_total',
     ['code'],

@@ -54,6 +54,7 @@ export class TrafficTally {
   readonly kind: Kind;
   /** By outcome, then by class of status. */
   readonly requests = new Float64Array(OUTCOMES.length * STATUSES.length);
+  costUsd = 0;
   /** By type, then by source. */
   readonly tokens = new Float64Array(TOKEN_TYPES.length * SOURCES.length);
 
@@ -100,6 +101,8 @@ function estimate(estimates: Estimates, reserved: number, used: number): void {
   else estimates.under += used - reserved;
 }
 
+type Refusals = Map<string, { readonly ownerKind: string; readonly limit: string; count: number }>;
+
 /** A team's keys of one tier. */
 interface Group {
   readonly team: string;
@@ -107,7 +110,8 @@ interface Group {
   /** By family, then by kind. */
   readonly traffic: (TrafficTally | undefined)[];
   /** By owner kind and limit. */
-  readonly refusals: Map<string, { readonly ownerKind: string; readonly limit: string; count: number }>;
+  readonly refusals: Refusals;
+  readonly shadowRefusals: Refusals;
 }
 
 /**
@@ -143,6 +147,9 @@ export class RequestTallies {
     }
     bump(traffic.requests, OUTCOME_OF[request.message] * STATUSES.length + statusClass(request.status), 1);
     if (request.usage) addTokens(traffic, request.usage);
+    if (request.costUsd !== undefined) traffic.costUsd += Number(request.costUsd);
+    if (request.shadow !== undefined)
+      for (const name of request.shadow.split(' ')) refused(group.shadowRefusals, name);
     this.#addDecision(request, group);
     if (request.errorCode !== undefined)
       this.errors.set(request.errorCode, (this.errors.get(request.errorCode) ?? 0) + 1);
@@ -175,7 +182,7 @@ export class RequestTallies {
       else decisions[isAlone ? 'admittedAlone' : 'admitted'] += 1;
     }
     this.limiterDuration.observeMs(request.limiterMs);
-    if (request.limit !== undefined) refused(group, request.limit);
+    if (request.limit !== undefined) refused(group.refusals, request.limit);
   }
 
   #addCall(request: EndedRequest, call: CallTally, kindPlace: number): void {
@@ -205,7 +212,7 @@ export class RequestTallies {
     }
     let group = tiers.get(tier);
     if (group === undefined) {
-      group = { team, tier, traffic: [], refusals: new Map() };
+      group = { team, tier, traffic: [], refusals: new Map(), shadowRefusals: new Map() };
       tiers.set(tier, group);
     }
     return group;
@@ -236,7 +243,7 @@ function addTokens({ tokens }: TrafficTally, usage: Usage): void {
   bump(tokens, 4 * places + source, usage.reasoningTokens);
 }
 
-function refused({ refusals }: Group, fullName: string): void {
+function refused(refusals: Refusals, fullName: string): void {
   const { ownerKind, limit } = limitLabels(fullName);
   const name = `${ownerKind} ${limit}`;
   const known = refusals.get(name);

@@ -79,21 +79,34 @@ function offerRequests(registry: Registry, tallies: RequestTallies): void {
       for (const { ownerKind, limit, count } of refusals.values())
         yield [count, team, tier, ownerKind, limit];
   });
+  offer(registry, METRICS.shadowRefusals, function* () {
+    for (const { team, tier, shadowRefusals } of tallies.groups())
+      for (const { ownerKind, limit, count } of shadowRefusals.values())
+        yield [count, team, tier, ownerKind, limit];
+  });
+  offer(registry, METRICS.cost, function* () {
+    for (const { team, tier, family, costUsd } of byTeamAndFamily(tallies))
+      if (costUsd > 0) yield [costUsd, team, tier, family];
+  });
   offer(registry, METRICS.errors, () => [...tallies.errors].map(([code, count]): Sample => [count, code]));
   offer(registry, METRICS.bytesIn, () => [[tallies.bytesIn]]);
   offer(registry, METRICS.bytesOut, () => [[tallies.bytesOut]]);
   offerHistogram(registry, METRICS.waited, () => [[tallies.waited]]);
 }
 
-/** Tokens by team, tier and family: a family's kinds of calls together. */
+/** Tokens and money by team, tier and family: a family's kinds of calls together. */
 function byTeamAndFamily(tallies: RequestTallies) {
-  const sums = new Map<string, { team: string; tier: string; family: string; tokens: Float64Array }>();
-  for (const { team, tier, family, tokens } of tallies.traffic()) {
+  const sums = new Map<
+    string,
+    { team: string; tier: string; family: string; tokens: Float64Array; costUsd: number }
+  >();
+  for (const { team, tier, family, tokens, costUsd } of tallies.traffic()) {
     const name = JSON.stringify([team, tier, family]);
     const known = sums.get(name);
-    if (known)
+    if (known) {
+      known.costUsd += costUsd;
       for (const [place, count] of tokens.entries()) known.tokens[place] = (known.tokens[place] ?? 0) + count;
-    else sums.set(name, { team, tier, family, tokens: tokens.slice() });
+    } else sums.set(name, { team, tier, family, tokens: tokens.slice(), costUsd });
   }
   return sums.values();
 }

@@ -67,6 +67,21 @@ describe('The metrics', () => {
     expect(await series(metrics, 'nexus_request_bytes_total')).toEqual({ nexus_request_bytes_total: 6_000 });
   });
 
+  it('count what limits that are only tried would have refused, and what calls cost', async () => {
+    const metrics = make();
+    const shadow = 'team:search/requests_per_day customer:search/acme/usd_per_day';
+    for (let count = 0; count < 2; count += 1)
+      metrics.request(ended({ shadow, costUsd: '0.25', limit: undefined }));
+    const of = 'team="search",tier="pro"';
+    expect(await series(metrics, 'nexus_shadow_refusals_total')).toEqual({
+      [`nexus_shadow_refusals_total{${of},owner_kind="team",limit="requests_per_day"}`]: 2,
+      [`nexus_shadow_refusals_total{${of},owner_kind="customer",limit="usd_per_day"}`]: 2,
+    });
+    expect(await series(metrics, 'nexus_cost_usd_total')).toEqual({
+      [`nexus_cost_usd_total{${of},model_family="gpt-4o-mini"}`]: 0.5,
+    });
+  });
+
   it('count refusals by the kind of the owner and the limit, whatever the owner is called', async () => {
     const metrics = make();
     for (const limit of [
