@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,8 @@ export interface Instance {
   readonly log: () => Rec[];
   /** `status` of its /health; `unreachable` where nobody answers. */
   readonly health: () => Promise<string>;
+  /** Gives it other settings while it runs, and resolves when it has taken them over. */
+  readonly configure: (settings: string) => Promise<void>;
 }
 
 export interface ClusterOptions {
@@ -63,15 +65,21 @@ export async function startCluster({ count, settings, redisArgs = [] }: ClusterO
       await Promise.all(instances.map(({ process }) => process[Symbol.asyncDispose]()));
     });
     let started = 0;
+    const zone = zoneAtNoon();
     const start = async (own = settings): Promise<Instance> => {
       started += 1;
       const file = join(folder, `${started}.yaml`);
-      const lines = [
-        ...['listen_port: 0', 'listen_host: 127.0.0.1', `target_url: ${simulator.url}`],
-        ...[`redis_url: ${proxy.url}`, `time_zone: ${zoneAtNoon()}`, own, ''],
-      ];
-      await writeFile(file, lines.join('\n'));
+      const write = async (more: string) => {
+        const lines = [
+          ...['listen_port: 0', 'listen_host: 127.0.0.1', `target_url: ${simulator.url}`],
+          ...[`redis_url: ${proxy.url}`, `time_zone: ${zone}`, more, ''],
+        ];
+        await writeFile(`${file}.new`, lines.join('\n'));
+        await rename(`${file}.new`, file);
+      };
+      await write(own);
       const instance = asInstance(
+        write,
         await startProcess({
           command: process.execPath,
           args: [MAIN, '--config', file],
@@ -113,12 +121,19 @@ export async function untilAllKnow({ client }: Pick<TestRedis, 'client'>, count:
   await until(async () => (await client.zcount(INSTANCES_KEY, `(${nowMs}`, '+inf')) === count, PATIENT);
 }
 
-function asInstance(process: StartedProcess): Instance {
+function asInstance(write: (settings: string) => Promise<void>, process: StartedProcess): Instance {
   const url = /"url":"([^"]+)"/.exec(process.stdout.find((line) => line.includes('"listening"')) ?? '')?.[1];
   if (url === undefined) throw new Error(`A gateway didn't say where it listens: ${process.stdout}`);
+  const changes = () => process.stdout.filter((line) => line.includes('"configuration changed"')).length;
   return {
     url,
     process,
+    async configure(settings) {
+      const before = changes();
+      await write(settings);
+      process.signal('SIGHUP');
+      await until(() => changes() > before, PATIENT);
+    },
     log: () => process.stdout.map((line): unknown => JSON.parse(line)).filter(isRecord),
     async health() {
       try {
