@@ -8,7 +8,7 @@ import { BROKEN, type Finding } from './problems.ts';
 import { parseDuration, parseUsd } from './quantity.ts';
 
 /** A leaf that says itself what is wrong with it. */
-export function leaf(check: (value: unknown) => Finding | undefined, json: JsonSchema) {
+function leaf(check: (value: unknown) => Finding | undefined, json: JsonSchema) {
   return z
     .unknown()
     .superRefine((value, context) => {

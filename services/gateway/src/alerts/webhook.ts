@@ -57,6 +57,6 @@ async function postOnce(
 }
 
 /** `t=…,v1=…`, as the header has it. */
-export function signature(secret: string, text: string, seconds: number): string {
+function signature(secret: string, text: string, seconds: number): string {
   return `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.${text}`).digest('hex')}`;
 }
