@@ -13,7 +13,7 @@ export interface Allowance {
 }
 
 /** Whether Nexus certainly let a call through: an answer of the upstream began. */
-export function wasAdmitted({ end, status }: Call): boolean {
+function wasAdmitted({ end, status }: Call): boolean {
   return status === 200 && end !== 'refused';
 }
 

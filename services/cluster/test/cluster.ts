@@ -114,7 +114,7 @@ export async function startCluster({ count, settings, redisArgs = [] }: ClusterO
 }
 
 /** Waits until `count` instances beat, and each has beaten again since, so that it knows of all the others. */
-export async function untilAllKnow({ client }: Pick<TestRedis, 'client'>, count: number): Promise<void> {
+async function untilAllKnow({ client }: Pick<TestRedis, 'client'>, count: number): Promise<void> {
   await until(async () => (await client.zcard(INSTANCES_KEY)) === count, PATIENT);
   const [seconds = 0, micros = 0] = (await client.time()).map(Number);
   const nowMs = seconds * 1_000 + micros / 1_000;
