@@ -1,5 +1,6 @@
 /**
- * The programs of other makers that tests put around Nexus: nginx, redis-server, prometheus and its promtool. Taken
+ * The programs of other makers that tests put around Nexus: nginx, redis-server, prometheus and its promtool, postgres
+ * and its initdb. Taken
  * from PATH, else unpacked from this system's Debian packages into `.tools/servers/`: nothing is installed, no daemon
  * starts, root isn't needed.
  *
@@ -19,6 +20,7 @@ import { onPath, versionOf } from './servers/on-path.mjs';
  * @typedef {{ path: string, version: string }} Found
  * @typedef {{ missing: string }} Missing
  * @typedef {{ package: string, executable: string, needsNothing?: boolean, versionArgs: string[], version: RegExp }} Server
+ * `executable`: `*` stands for one folder, that is named after a version.
  * `needsNothing`: what its package depends on is for its web pages, which no test looks at.
  */
 
@@ -66,7 +68,22 @@ export const SERVERS = new Map([
       version: /\bversion ([\d.]+)/,
     },
   ],
+  ['postgres', postgres('postgres')],
+  ['initdb', postgres('initdb')],
 ]);
+
+/**
+ * @param {string} name of one of PostgreSQL's programs
+ * @returns {Server}
+ */
+function postgres(name) {
+  return {
+    package: 'postgresql',
+    executable: `usr/lib/postgresql/*/bin/${name}`,
+    versionArgs: ['--version'],
+    version: /\(PostgreSQL\) ([\d.]+)/,
+  };
+}
 
 /**
  * Finds a server, or makes it available. Never throws.

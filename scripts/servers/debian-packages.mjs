@@ -36,7 +36,7 @@ export async function unpackFromDebian(folder, name, server) {
     if (existsSync(executable))
       return { path: executable, version: await runningVersion(executable, server) };
     // Another program of the same package was asked for before.
-    if (existsSync(path.join(home, 'files', server.executable))) {
+    if (existsSync(path.join(home, 'files'))) {
       await writeLauncher(home, name, server);
       return { path: executable, version: await runningVersion(executable, server) };
     }
@@ -195,6 +195,6 @@ for folder in "$files"/usr/lib/*-linux-gnu* "$files"/lib/*-linux-gnu* "$files"/u
   LD_LIBRARY_PATH="\${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder"
 done
 export LD_LIBRARY_PATH
-exec "$files/${executable}" "$@"
+exec "$files"/${executable} "$@"
 `;
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { runCaptured } from '../bootstrap/run-captured.mjs';
 
@@ -11,8 +11,18 @@ const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/
  */
 export function onPath(name) {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
-  const files = [...folders, ...SYSTEM_FOLDERS].map((folder) => path.join(folder, name));
+  const files = [...folders, ...SYSTEM_FOLDERS, ...postgresFolders()].map((folder) =>
+    path.join(folder, name),
+  );
   return [...new Set(files)].filter((file) => existsSync(file));
+}
+
+/** Debian has PostgreSQL's programs in a folder for each version, which is on nobody's PATH; the latest first. */
+function postgresFolders() {
+  const folder = '/usr/lib/postgresql';
+  if (!existsSync(folder)) return [];
+  const versions = readdirSync(folder).sort((one, other) => Number(other) - Number(one));
+  return versions.map((version) => path.join(folder, version, 'bin'));
 }
 
 /**

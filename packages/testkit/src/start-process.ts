@@ -9,6 +9,8 @@ export interface ProcessOptions {
   /** Laid over this process' environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** Who it runs as; only root may start processes of others. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** It has started when a line of its standard output or standard error matches. Its first group is taken for the address. */
   readonly readyWhen: RegExp;
   /** Default 15,000. */
@@ -59,6 +61,7 @@ export async function startProcess(options: ProcessOptions): Promise<StartedProc
   const child = spawn(options.command, options.args ?? [], {
     env: { ...process.env, ...options.env },
     cwd: options.cwd,
+    ...options.user,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
