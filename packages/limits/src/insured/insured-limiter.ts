@@ -22,6 +22,8 @@ import { Owed } from './used-away.ts';
 /** Calls that fail one after the other until Redis counts as away. */
 const FAILURES = 3;
 const PROBE_MS = 250;
+/** A request that was decided here while Redis is there is told to it so soon. */
+const TELL_MS = 50;
 const BEAT_MS = 2_000;
 const RECOVERY_MS = 2_000;
 
@@ -92,6 +94,8 @@ export class InsuredLimiter implements Limiter {
 
   async #admitAlone(admission: Admission, cause: unknown): Promise<Decision> {
     const decision = await this.#standInNow().admit(admission, cause);
+    // A single failure: Redis is told at once of what it doesn't know.
+    if (!this.#isAway) this.#schedule(TELL_MS);
     return { ...decision, degraded: true };
   }
 

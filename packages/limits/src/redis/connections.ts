@@ -27,6 +27,8 @@ export interface RedisSettings {
 export interface Connections {
   readonly admitting: RedisClient;
   readonly ending: RedisClient;
+  /** How long a script's answer may take. */
+  readonly answerWithinMs: number;
   /** Resolves once both are ready, after `withinMs` at the latest; whether they are. */
   untilReady(withinMs: number): Promise<boolean>;
   /** Ends both now. */
@@ -46,12 +48,13 @@ const RETRY_MAX_MS = 300;
  * whose answer was lost: a request would wait for ever, or be charged twice.
  */
 export function redisOptions(settings: RedisSettings = {}) {
-  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, username, password, tls } = settings;
+  const { username, password, tls } = settings;
   return {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: commandTimeoutMs,
+    // Scripts have a shorter time of their own (answer-in-time.ts), in which this process' own standstills don't count.
+    commandTimeout: SILENT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SILENT_MS,
     enableAutoPipelining: false,
@@ -94,6 +97,7 @@ export function connectRedis(settings: RedisSettings, onError: (error: unknown) 
   return {
     admitting,
     ending,
+    answerWithinMs: settings.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
     async untilReady(withinMs) {
       const untilMs = performance.now() + withinMs;
       const areReady = () => clients.every(({ status }) => status === 'ready');

@@ -42,7 +42,12 @@ export class Instances {
   }
 
   #run(leaves: '0' | '1'): Promise<unknown> {
-    const { ending } = this.#connections;
-    return runScript(ending, this.#script, this.#keys, [this.#name, randomUUID(), GONE_MS, leaves]);
+    const { ending: client, answerWithinMs: withinMs } = this.#connections;
+    return runScript({ client, withinMs }, this.#script, this.#keys, [
+      this.#name,
+      randomUUID(),
+      GONE_MS,
+      leaves,
+    ]);
   }
 }

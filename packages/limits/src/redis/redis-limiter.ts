@@ -81,11 +81,12 @@ export class RedisLimiter implements Limiter {
     const scripts = limiterScripts(handClock ? 'argument' : 'redis');
     const lives = timesToLive(this.#times);
     const args = (message: Buffer) => [message, ...lives, ...(handClock ? [handClock()] : [])];
-    const { admitting, ending } = connections;
+    const { admitting, ending, answerWithinMs: withinMs } = connections;
     this.#calls = new AdmissionCalls(
       {
         isReady: () => admitting.status === 'ready',
-        send: (keys, message) => runScript(admitting, scripts.admit, keys, args(message)),
+        send: (keys, message) =>
+          runScript({ client: admitting, withinMs }, scripts.admit, keys, args(message)),
       },
       this.#times,
       this.#time,
@@ -93,7 +94,7 @@ export class RedisLimiter implements Limiter {
     this.#endings = new EndingQueue({
       call: {
         isReady: () => ending.status === 'ready',
-        send: (keys, message) => runScript(ending, scripts.finish, keys, args(message)),
+        send: (keys, message) => runScript({ client: ending, withinMs }, scripts.finish, keys, args(message)),
       },
       times: this.#times,
       time: this.#time,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Cluster, type Redis, ReplyError } from 'ioredis';
+import { inTime } from './answer-in-time.ts';
 
 /** A Lua script, and the name by which Redis finds it again. */
 export interface Script {
@@ -34,18 +35,24 @@ export function limiterScripts(time: 'redis' | 'argument'): LimiterScripts {
   };
 }
 
+/** Where scripts run, and how long their answers may take. */
+export interface ScriptRunner {
+  readonly client: RedisClient;
+  readonly withinMs: number;
+}
+
 /** Runs a script in one round trip; only a Redis that doesn't know it yet needs a second. */
 export async function runScript(
-  client: RedisClient,
+  { client, withinMs }: ScriptRunner,
   { sha, lua: text }: Script,
   keys: readonly string[],
   args: readonly (string | Buffer | number)[],
 ): Promise<unknown> {
   try {
-    return await client.callBuffer('evalsha', [sha, keys.length, ...keys, ...args]);
+    return await inTime(client.callBuffer('evalsha', [sha, keys.length, ...keys, ...args]), withinMs);
   } catch (error) {
     if (!isReply(error, 'NOSCRIPT')) throw error;
-    return client.callBuffer('eval', [text, keys.length, ...keys, ...args]);
+    return inTime(client.callBuffer('eval', [text, keys.length, ...keys, ...args]), withinMs);
   }
 }
 

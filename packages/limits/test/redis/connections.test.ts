@@ -34,7 +34,7 @@ describe('the settings of Redis', () => {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      commandTimeout: 75,
+      commandTimeout: 2_000,
       enableAutoPipelining: false,
     });
   });
