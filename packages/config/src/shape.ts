@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limitsShape, ownLimits } from './limit-shapes.ts';
 import { PRICE_AMOUNTS } from './price-settings.ts';
 import {
   commandTimeout,
@@ -8,12 +9,10 @@ import {
   keep,
   keyHash,
   keyPrefix,
-  limitsShape,
   modelRules,
   namedBy,
   network,
   oneOf,
-  ownLimits,
   plainText,
   postgresUrl,
   redisAddress,
