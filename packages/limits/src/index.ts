@@ -13,8 +13,15 @@ export {
   type SizeRefusal,
   sizeRefusal,
 } from './output-reservation.ts';
-export { type Connections, connectRedis, type RedisSettings, redisOptions } from './redis/connections.ts';
+export {
+  type Connection,
+  type Connections,
+  connectOnce,
+  connectRedis,
+  type RedisSettings,
+  redisOptions,
+} from './redis/connections.ts';
 export { RedisAwayError } from './redis/redis-away-error.ts';
 export { RedisLimiter } from './redis/redis-limiter.ts';
-export type { RedisLimiterOptions } from './redis/redis-limiter-options.ts';
+export type { RecordStream, RedisLimiterOptions } from './redis/redis-limiter-options.ts';
 export { RequestEndedError } from './request-ended-error.ts';

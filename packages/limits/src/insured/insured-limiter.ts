@@ -99,20 +99,26 @@ export class InsuredLimiter implements Limiter {
     return { ...decision, degraded: true };
   }
 
-  async settle(reservation: Reservation, used: Settlement): Promise<void> {
+  async settle(reservation: Reservation, used: Settlement, record?: string): Promise<void> {
     const keeper = this.#keeperOf(reservation);
-    if (keeper) return keeper.settle(reservation, used);
+    if (keeper) return this.#endAlone(keeper.settle(reservation, used), reservation, record);
     this.#owners.delete(reservation);
     await this.#standIn?.freeSlots(reservation);
-    await this.#redis.settle(this.#handedOver.get(reservation) ?? reservation, used);
+    await this.#redis.settle(this.#handedOver.get(reservation) ?? reservation, used, record);
   }
 
-  async cancel(reservation: Reservation): Promise<void> {
+  async cancel(reservation: Reservation, record?: string): Promise<void> {
     const keeper = this.#keeperOf(reservation);
-    if (keeper) return keeper.cancel(reservation);
+    if (keeper) return this.#endAlone(keeper.cancel(reservation), reservation, record);
     this.#owners.delete(reservation);
     await this.#standIn?.freeSlots(reservation);
-    await this.#redis.cancel(this.#handedOver.get(reservation) ?? reservation);
+    await this.#redis.cancel(this.#handedOver.get(reservation) ?? reservation, record);
+  }
+
+  /** Redis is told of a request that ends without it when it is back: of its record here, of what it used with all the others'. */
+  async #endAlone(ended: Promise<void>, { requestId }: Reservation, record?: string): Promise<void> {
+    await ended;
+    if (record !== undefined) await this.#redis.record(requestId, record);
   }
 
   async renew(reservations: readonly Reservation[]): Promise<void> {

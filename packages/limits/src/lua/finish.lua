@@ -2,10 +2,12 @@
 --
 -- KEYS     as in admit.lua
 -- ARGV[1]  numbers as msgpack: lease ms, slice ms, slack ms, how many, then each: what (1 settle,
---            2 cancel, 3 renew, 4 assert), place of its marker, number of owners, then for each owner: place of its record, units counted
+--            2 cancel, 3 renew, 4 assert), place of its marker, 0 or where its ledger's record stands in ARGV (then: place of the ledger's
+--            stream, of the count of records lost, the most that the stream may hold), number of owners, then for each owner: place of its record, units counted
 --            as open, number of buckets, then for each bucket: id, units taken, units used, size, and: rate: amount, period ·
 --            calendar: window, bounds
 -- ARGV[2…4] how long (ms) a record lives that holds something, the marker of a request under way, and that of an ended one
+-- ARGV[6…] what goes into the ledger's stream
 -- Returns  msgpack integers: now, then 1 for each that changed something, 0 for each that didn't, or -2 and the time that the
 --            calendar's bounds don't hold: nothing was done for it
 --
@@ -208,10 +210,22 @@ local function keep_alive(q, owners, taken, is_sure)
   return has_changed and taken
 end
 
+-- Puts what the ledger is to know of a request into its stream. The ledger's failures are its own: the request has ended all the same.
+local function tell_ledger(p)
+  local length, kept = redis.pcall('XLEN', KEYS[a[p + 1]]), nil
+  if type(length) == 'number' and length < a[p + 3] then kept = redis.pcall('XADD', KEYS[a[p + 1]], '*', 'e', ARGV[a[p]]) end
+  if type(kept) ~= 'string' then
+    redis.pcall('INCR', KEYS[a[p + 2]])
+    redis.pcall('PEXPIRE', KEYS[a[p + 2]], 2592000000)
+  end
+end
+
 local p = 5
 for _ = 1, a[4] do
-  local what, marker, owners = a[p], a[p + 1], a[p + 2]
-  local q, strange = look(p + 3, owners)
+  local what, marker, told = a[p], a[p + 1], p + 2
+  p = a[told] > 0 and p + 6 or p + 3
+  local owners = a[p]
+  local q, strange = look(p + 1, owners)
   local known = raws[marker]
   local taken = known and known ~= '' and cmsgpack.unpack(known) or nil
   n = n + 1
@@ -221,10 +235,11 @@ for _ = 1, a[4] do
   elseif strange then
     out[n], out[n + 1], n = -2, strange, n + 1
   elseif what == SETTLE or what == CANCEL then
-    finish(what, p + 3, owners, taken)
+    finish(what, p + 1, owners, taken)
     mark(marker, '', ENDED_TTL)
+    if a[told] > 0 then tell_ledger(told) end
   elseif taken or what == ASSERT then
-    taken = keep_alive(p + 3, owners, taken, what == ASSERT)
+    taken = keep_alive(p + 1, owners, taken, what == ASSERT)
     if taken then mark(marker, cmsgpack.pack(taken), MARKER_TTL) else out[n] = 0 end
   else
     out[n] = 0

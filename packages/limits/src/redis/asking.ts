@@ -12,7 +12,7 @@ import {
 } from './compiled-owner.ts';
 import type { Ending } from './ending-queue.ts';
 import { NumberMessage } from './message.ts';
-import type { RedisLimiterOptions } from './redis-limiter-options.ts';
+import type { RecordStream, RedisLimiterOptions } from './redis-limiter-options.ts';
 
 /** What one request asks of every bucket of its owners, in their order. */
 export interface Asking {
@@ -95,13 +95,21 @@ export function timesToLive({ leaseMs, sliceMs, keepMs, slackMs }: LeaseTimes): 
   return [`${heldMs}`, `${heldMs + keepMs}`, `${keepMs + slackMs}`];
 }
 
+/** Where records begin in the arguments of finish.lua. */
+const FIRST_RECORD = 6;
+
 /** Builds one call's keys and message. The scripts' heads say how they are laid out. */
 export class CallMessage {
   readonly keys: string[] = [];
+  /** What goes into the ledger's stream. */
+  readonly records: string[] = [];
   readonly #message = new NumberMessage();
   readonly #places = new Map<string, number>();
 
-  constructor({ leaseMs, sliceMs, slackMs }: LeaseTimes, count: number) {
+  readonly #stream: RecordStream | undefined;
+
+  constructor({ leaseMs, sliceMs, slackMs }: LeaseTimes, count: number, stream?: RecordStream) {
+    this.#stream = stream;
     for (const value of [leaseMs, sliceMs, slackMs, count]) this.#message.add(value);
   }
 
@@ -113,9 +121,10 @@ export class CallMessage {
   }
 
   /** An end, by its number in finish.lua. */
-  addEnding({ what, markerKey, asking, used, usedUnits }: Ending, nowMs: number): void {
+  addEnding({ what, markerKey, asking, used, usedUnits, record }: Ending, nowMs: number): void {
     this.#message.add(what);
     this.#message.add(this.#place(markerKey));
+    this.#addRecord(record);
     let index = 0;
     const usedOf = (bucket: CompiledBucket) =>
       usedUnits ? (usedUnits[index++] ?? 0) : used ? unitsUsed(bucket, used) : 0;
@@ -124,6 +133,18 @@ export class CallMessage {
 
   end(): Buffer {
     return this.#message.end();
+  }
+
+  #addRecord(record: string | undefined): void {
+    if (record === undefined || this.#stream === undefined) {
+      this.#message.add(0);
+      return;
+    }
+    const { stream, lost, most } = this.#stream;
+    this.#message.add(FIRST_RECORD + this.records.length);
+    for (const key of [stream, lost]) this.#message.add(this.#place(key));
+    this.#message.add(most);
+    this.records.push(record);
   }
 
   #addOwners(

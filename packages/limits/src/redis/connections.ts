@@ -81,32 +81,49 @@ export function redisOptions(settings: RedisSettings = {}) {
  * @throws TypeError if the settings name no Redis, or a URL that isn't one
  */
 export function connectRedis(settings: RedisSettings, onError: (error: unknown) => void): Connections {
-  const clients = [connectOne(settings), connectOne(settings)] as const;
-  const [admitting, ending] = clients;
+  const connections = [connectOnce(settings, onError), connectOnce(settings, onError)] as const;
+  const [{ client: admitting }, { client: ending }] = connections;
   let isClosed = false;
-  for (const client of clients) {
-    client.on('error', onError);
-    // ioredis gives up where a connection is broken while it looks for the master.
-    client.on('end', () => {
-      if (!isClosed) setTimer(() => reconnect(client), retryMs(1)).unref();
-    });
-  }
-  const reconnect = (client: RedisClient) => {
-    if (!isClosed && client.status === 'end') client.connect().catch(onError);
-  };
   return {
     admitting,
     ending,
     answerWithinMs: settings.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
     async untilReady(withinMs) {
       const untilMs = performance.now() + withinMs;
-      const areReady = () => clients.every(({ status }) => status === 'ready');
+      const areReady = () => connections.every(({ client }) => client.status === 'ready');
       while (!areReady() && !isClosed && performance.now() < untilMs) await setTimeout(READY_LOOK_MS);
       return areReady();
     },
     close() {
       isClosed = true;
-      for (const client of clients) client.disconnect();
+      for (const connection of connections) connection.close();
+    },
+  };
+}
+
+/** One connection, that is made again and again until it is closed. */
+export interface Connection {
+  readonly client: RedisClient;
+  close(): void;
+}
+
+/** As `connectRedis`, for what may wait: one connection by itself. Its calls fail after two seconds. */
+export function connectOnce(settings: RedisSettings, onError: (error: unknown) => void): Connection {
+  const client = connectOne(settings);
+  let isClosed = false;
+  const reconnect = () => {
+    if (!isClosed && client.status === 'end') client.connect().catch(onError);
+  };
+  client.on('error', onError);
+  // ioredis gives up where a connection is broken while it looks for the master.
+  client.on('end', () => {
+    if (!isClosed) setTimer(reconnect, retryMs(1)).unref();
+  });
+  return {
+    client,
+    close() {
+      isClosed = true;
+      client.disconnect();
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Settlement } from '@nexus/domain';
-import type { AdmitCall } from './admission-calls.ts';
 import { AnswerReader, OUT_OF_BOUNDS } from './answer.ts';
 import { type Asking, CallMessage, type LeaseTimes } from './asking.ts';
+import type { RecordStream } from './redis-limiter-options.ts';
 import type { RedisTime } from './redis-time.ts';
 import { isReply } from './scripts.ts';
 
@@ -16,6 +16,8 @@ export interface Ending {
   readonly what: number;
   readonly markerKey: string;
   readonly asking: Asking;
+  /** What goes into the ledger's stream in the same step, where there is one. */
+  readonly record?: string | undefined;
   readonly used?: Settlement | undefined;
   /** Units used, one for each bucket, instead of `used`. */
   readonly usedUnits?: readonly number[] | undefined;
@@ -30,8 +32,15 @@ interface Queued extends Ending {
   readonly release: () => void;
 }
 
+/** Sends one call of finish.lua, with the records that its message names. */
+export interface FinishCall {
+  isReady(): boolean;
+  send(keys: readonly string[], message: Buffer, records: readonly string[]): Promise<unknown>;
+}
+
 export interface EndingQueueOptions {
-  readonly call: AdmitCall;
+  readonly call: FinishCall;
+  readonly records?: RecordStream | undefined;
   readonly times: LeaseTimes;
   readonly time: RedisTime;
   readonly retryMs: number;
@@ -129,13 +138,13 @@ export class EndingQueue {
   }
 
   async #send(together: Queued[]): Promise<void> {
-    const { call, times, time } = this.#options;
+    const { call, times, time, records } = this.#options;
     let again: Queued[] = [];
     let hasFailed = false;
     try {
-      const message = new CallMessage(times, together.length);
+      const message = new CallMessage(times, together.length, records);
       for (const ending of together) message.addEnding(ending, ending.aroundMs ?? time.nowMs());
-      const reader = new AnswerReader(await call.send(message.keys, message.end()));
+      const reader = new AnswerReader(await call.send(message.keys, message.end(), message.records));
       again = this.#tell(together, reader);
     } catch (error) {
       hasFailed = true;

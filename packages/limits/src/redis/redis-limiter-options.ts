@@ -1,5 +1,14 @@
 import type { Connections } from './connections.ts';
 
+/** The ledger's stream, into which finish.lua puts what is told of requests that end. */
+export interface RecordStream {
+  /** Its key, and that of the count of records that had no room in it. They have the hash tag of the limiter's keys. */
+  readonly stream: string;
+  readonly lost: string;
+  /** The most records that it may hold. */
+  readonly most: number;
+}
+
 export interface RedisLimiterOptions {
   /** Closed with the limiter. */
   readonly connections: Connections;
@@ -19,6 +28,8 @@ export interface RedisLimiterOptions {
    * shows the buckets as they were when Redis was asked, with the refill since. Default true.
    */
   readonly repeatDenials?: boolean;
+  /** Absent: what `settle` and `cancel` are given to record goes nowhere. */
+  readonly records?: RecordStream | undefined;
   /** For tests: takes the place of Redis' clock (ms), in scripts that only tests load. */
   readonly handClock?: () => number;
 }

@@ -39,6 +39,7 @@ const MAX_QUEUED = 100_000;
 const RETRY_MS = 250;
 /** How long closing waits for the last ends to reach Redis. */
 const CLOSING_MS = 2_000;
+const NOTHING: Asking = { owners: [], units: [], requests: 0 };
 const PLAIN_ID = /^[\w-]{1,64}$/;
 
 /**
@@ -94,8 +95,14 @@ export class RedisLimiter implements Limiter {
     this.#endings = new EndingQueue({
       call: {
         isReady: () => ending.status === 'ready',
-        send: (keys, message) => runScript({ client: ending, withinMs }, scripts.finish, keys, args(message)),
+        send: (keys, message, records) => {
+          // Records stand behind the clock's place, whether there is one or not.
+          const own = args(message);
+          const all = records.length === 0 ? own : [...own, ...(handClock ? [] : ['']), ...records];
+          return runScript({ client: ending, withinMs }, scripts.finish, keys, all);
+        },
       },
+      records: options.records,
       times: this.#times,
       time: this.#time,
       retryMs: RETRY_MS,
@@ -139,12 +146,19 @@ export class RedisLimiter implements Limiter {
     return { admitted: true, reservation, startsInMs: answer.waitMs, buckets: viewsOf(asking, answer) };
   }
 
-  settle(reservation: Reservation, used: Settlement): Promise<void> {
-    return this.#end(SETTLE, reservation, used);
+  settle(reservation: Reservation, used: Settlement, record?: string): Promise<void> {
+    return this.#end(SETTLE, reservation, used, record);
   }
 
-  cancel(reservation: Reservation): Promise<void> {
-    return this.#end(CANCEL, reservation, undefined);
+  cancel(reservation: Reservation, record?: string): Promise<void> {
+    return this.#end(CANCEL, reservation, undefined, record);
+  }
+
+  /** Records a request that ended elsewhere: once for each of its ids. */
+  record(requestId: string, record: string): Promise<void> {
+    if (this.#isClosed) return Promise.reject(closedError());
+    const markerKey = this.#markerKey(`recorded-${requestId}`);
+    return this.#endings.add({ what: SETTLE, markerKey, asking: NOTHING, record });
   }
 
   renew(reservations: readonly Reservation[]): Promise<void> {
@@ -239,17 +253,22 @@ export class RedisLimiter implements Limiter {
     return { admitted: false, ...denial, buckets: viewsOf(asking, answer) };
   }
 
-  #end(what: number, reservation: Reservation, used: Settlement | undefined): Promise<void> {
+  #end(
+    what: number,
+    reservation: Reservation,
+    used: Settlement | undefined,
+    record: string | undefined,
+  ): Promise<void> {
     if (this.#isClosed) return Promise.reject(closedError());
     const { requestId } = reservation;
     const markerKey = this.#markerKey(requestId);
     const held = this.#reservations.find(reservation);
     // Nothing is known of it but that it has ended: an admission that comes late takes nothing.
-    if (!held) return this.#endings.add({ what, markerKey, asking: { owners: [], units: [], requests: 0 } });
+    if (!held) return this.#endings.add({ what, markerKey, asking: NOTHING, record });
     if (!this.#reservations.end(held)) return Promise.resolve();
     const asking = RedisReservation.askingOf(held);
     if (what === CANCEL) this.windows.expectLess(asking);
-    const done = this.#endings.add({ what, markerKey, asking, used });
+    const done = this.#endings.add({ what, markerKey, asking, used, record });
     return what === SETTLE ? done.then(() => this.windows.expectMore(asking)) : done;
   }
 
