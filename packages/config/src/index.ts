@@ -4,6 +4,7 @@ export {
   Alerts,
   type Config,
   KeyEntry,
+  LedgerSettings,
   type ModelLimits,
   type PriceSetting,
   type RedisReach,

@@ -10,6 +10,7 @@ import {
 } from '@nexus/limits';
 import type { Log } from '@nexus/observe';
 import type { Claim } from './alerts/alerts.ts';
+import { recordStream } from './ledger/open-ledger.ts';
 
 /** How long a hold lives that nobody renews. The same on every instance. */
 export const LEASE_MS = 60_000;
@@ -26,7 +27,8 @@ export interface Store {
 }
 
 /** Opens the store that the configuration names. */
-export async function openStore({ redis, onRedisFailure }: Config, log: Log): Promise<Store> {
+export async function openStore(config: Config, log: Log): Promise<Store> {
+  const { redis, onRedisFailure } = config;
   if (redis === undefined)
     return { limiter: new MemoryLimiter({ leaseMs: LEASE_MS }), claim: async () => true };
   // What fails is told once, as a change of the limiter's state.
@@ -36,6 +38,7 @@ export async function openStore({ redis, onRedisFailure }: Config, log: Log): Pr
     leaseMs: LEASE_MS,
     keyPrefix: redis.keyPrefix,
     onRedisFailure,
+    records: await recordStream(config),
     onState: (change) => tell(change, log),
   });
   await connections.untilReady(CONNECT_WITHIN_MS);
