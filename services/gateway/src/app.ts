@@ -5,6 +5,7 @@ import { addAdminApi } from './admin/api.ts';
 import { AdminDoor } from './admin/door.ts';
 import { ownerRoutes } from './admin/owners.ts';
 import { fail, handle, type Parts } from './handle.ts';
+import { usageRoute } from './ledger/usage-route.ts';
 import { type HealthParts, health, healthInside, ready } from './ops/health.ts';
 import { limits } from './ops/limits.ts';
 import { metricsPage } from './ops/metrics.ts';
@@ -67,7 +68,7 @@ export function adminApp(parts: Parts, inside: HealthParts): Express {
   app.get('/ready', ready(inside));
   app.get('/metrics', metricsPage(parts.metrics));
   const door = new AdminDoor(() => parts.config.adminTokens);
-  addAdminApi(app, ownerRoutes(parts), door, parts.log);
+  addAdminApi(app, [...ownerRoutes(parts), usageRoute(parts)], door, parts.log);
   app.use(notFound(parts));
   app.use(errorDoor(parts));
   return app;

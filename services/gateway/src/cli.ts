@@ -2,6 +2,7 @@ import { check } from './commands/check.ts';
 import { explain } from './commands/explain.ts';
 import { replay } from './commands/replay.ts';
 import { simulate } from './commands/simulate.ts';
+import { usage } from './commands/usage.ts';
 import { verify } from './commands/verify.ts';
 import { HELP_WORDS, isHelp } from './help-words.ts';
 import { VERSION } from './version.ts';
@@ -16,6 +17,7 @@ Usage
   nexus verify           drive a running deployment beyond its limits, and judge what it let through
   nexus explain ID       say why a request was refused
   nexus replay           try another configuration on requests of the past
+  nexus usage            what was used and what it cost, by team, key, customer, model, day
   nexus -help            this page; each command has its own: nexus check -help
   nexus -version         the version
 
@@ -49,6 +51,8 @@ export async function run(args: readonly string[]): Promise<number> {
       return replay(rest);
     case 'simulate':
       return simulate(rest);
+    case 'usage':
+      return usage(rest);
     case 'verify':
       return verify(rest);
     case 'serve':
