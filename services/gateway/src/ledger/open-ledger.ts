@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import type { Config, LedgerSettings, SharedRedis } from '@nexus/config';
 import type { Ledger, LedgerChange, UsageSource } from '@nexus/ledger';
 import { connectOnce, type RecordStream } from '@nexus/limits';
@@ -44,7 +45,10 @@ export async function openUsageSource(
   const { path, keepMs, postgresUrl } = settings;
   const { PostgresLedger, RollUps, SqliteLedger } = await import('@nexus/ledger');
   if (postgresUrl !== undefined) return new PostgresLedger({ url: postgresUrl, timeZone });
-  if (redis === undefined) return new SqliteLedger({ path, timeZone, isReadOnly: true });
+  if (redis === undefined) {
+    if (!existsSync(path)) throw new Error(`${path} isn't there. It is made with the first record`);
+    return new SqliteLedger({ path, timeZone, isReadOnly: true });
+  }
   const { client, keys, close } = await reach(redis);
   const sums = new RollUps({ redis: client, keys, timeZone, keepMs });
   return {
