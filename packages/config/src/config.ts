@@ -1,5 +1,6 @@
 import type { ModelRule, OnRedisFailure, OwnerLimits, Team } from '@nexus/domain';
 import type { LimitSet } from './owner-limits.ts';
+import type { Target, UpstreamEntry } from './upstream-entry.ts';
 
 /** A listed API key. Its secrets are private fields: nothing that prints, inspects or serialises it shows them. */
 export class KeyEntry {
@@ -208,12 +209,10 @@ export interface Config {
   readonly listenHost: string;
   /** 0: any free port. */
   readonly listenPort: number;
-  readonly target: {
-    /** E.g. `https://api.openai.com`, without a slash at its end. */
-    readonly origin: string;
-    /** What is put in front of each path: '' or such as `/proxy/openai`, without a slash at its end. */
-    readonly pathPrefix: string;
-  };
+  /** `target_url`; where that isn't set and `upstreams` are, the first of them. */
+  readonly target: Target;
+  /** In the order of the file, `target_url` the last where it stands beside them. Empty: `target` is the one upstream. */
+  readonly upstreams: readonly UpstreamEntry[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly tls?: TlsFiles;
   /** Addresses and networks in CIDR notation. */

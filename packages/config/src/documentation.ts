@@ -141,6 +141,32 @@ With \`ledger\` (\`ledger: {}\` is enough), each settled request leaves one reco
 Its days are those of \`time_zone\`.
 `;
 
+const UPSTREAMS = `
+## Upstreams
+
+\`\`\`yaml
+target_url: https://api.openai.com         # beside upstreams: takes what matches none of them, and is named default
+upstreams:
+  - name: openai
+    target_url: https://api.openai.com
+    keys: ["\${OPENAI_KEY_1}", "\${OPENAI_KEY_2}"]   # in place of the clients'; absent: the client's own key passes
+    models: ["gpt-*", "o*", "!gpt-3.5*"]   # absent: all
+    retry: { on: [429, 5xx], attempts: 2 } # absent: what was sent is never sent to it again
+    fallback: azure                        # on a connection that fails, an open breaker, keys that all cool off
+    fallback_on: [429, 5xx]                # and after these answers
+  - name: azure
+    target_url: https://company.openai.azure.com/openai
+    keys: [file:/run/secrets/azure_key]
+    models: ["gpt-*"]
+  - name: anthropic
+    target_url: https://api.anthropic.com
+    keys: ["\${ANTHROPIC_KEY}"]
+    paths: [/v1/messages]                  # prefixes in whole segments; absent: all
+\`\`\`
+
+The first entry whose \`paths\` and \`models\` match takes a request; without \`target_url\`, what matches none is a 404. [upstreams.md](upstreams.md) says more.
+`;
+
 const REDIS = `
 ## Redis
 
@@ -194,6 +220,7 @@ export function configurationMarkdown(): string {
     GOVERNANCE,
     MONEY,
     LEDGER,
+    UPSTREAMS,
     REDIS,
     '\n## Not in this version\n\nThese names are refused, never read and ignored.\n\n| where | names |\n|---|---|\n',
     ...later,

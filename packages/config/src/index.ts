@@ -19,3 +19,6 @@ export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
 export type { LimitSet } from './owner-limits.ts';
 export { Principals } from './principals.ts';
 export { type ConfigProblem, ConfigProblems } from './problems.ts';
+export { parseDuration } from './quantity.ts';
+export { ID as PLAIN_NAME } from './shape-leaves.ts';
+export { type RetriedStatus, type Target, UpstreamEntry } from './upstream-entry.ts';

@@ -14,6 +14,8 @@ export type Scope =
   | 'alerts'
   | 'ledger'
   | 'admin_token'
+  | 'upstream'
+  | 'retry'
   | 'redis'
   | 'on_redis_failure'
   | 'tls'
@@ -23,7 +25,7 @@ export type Scope =
  * Settings of the full configuration that this version cannot keep. They are refused by name: a budget that is read
  * and ignored is worse than none.
  */
-export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map([['file', new Set(['upstreams'])]]);
+export const LATER: ReadonlyMap<Scope, ReadonlySet<string>> = new Map();
 
 /** The scalars among them that would also come from the environment or a flag. */
 export const LATER_SCALARS: readonly string[] = [];

@@ -24,6 +24,7 @@ import { readTeams } from './teams.ts';
 import { readTiers } from './tiers.ts';
 import { readTlsFiles } from './tls-files.ts';
 import { type MapTree, parseYaml } from './yaml-tree.ts';
+import { readUpstreams, targetOf } from './upstreams.ts';
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -160,6 +161,9 @@ function buildConfig(
   );
   const listsKeys = tree.entries.has('keys') || tree.entries.has('api_keys');
   if (scalars.require_known_keys === true && !listsKeys) {
+  const sets = sources.some((source) => source.has('target_url'));
+  const given = targetOf(scalars.target_url);
+  const upstreams = readUpstreams(tree, { target: sets ? given : undefined, folder, problems });
     problems.add(placeOf('require_known_keys'), 'require_known_keys', {
       wrong: '`require_known_keys` is true and no key is listed, so every request would be refused',
       remedy: 'list `keys`, or remove it',
@@ -174,7 +178,8 @@ function buildConfig(
   return Object.freeze({
     listenHost: scalars.listen_host,
     listenPort: scalars.listen_port,
-    target: targetOf(scalars.target_url),
+    target: sets ? given : (upstreams[0]?.target ?? given),
+    upstreams,
     logLevel: scalars.log_level,
     ...(tls === undefined ? {} : { tls }),
     trustedProxies: Object.freeze(
@@ -222,12 +227,6 @@ function withPlace(values: ReadonlyMap<string, string>, place: Place): Map<strin
 function unknownModelOf(text: string): Config['unknownModel'] {
   if (text.startsWith('assume:')) return `assume:${text.slice('assume:'.length)}`;
   return text === 'refuse' ? 'refuse' : 'tokens_only';
-}
-
-/** The origin, and the path without slashes at its end. */
-function targetOf(href: string): Config['target'] {
-  const url = new URL(href);
-  return Object.freeze({ origin: url.origin, pathPrefix: url.pathname.replace(/\/+$/, '') });
 }
 
 function checkAdminPort(

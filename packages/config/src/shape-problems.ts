@@ -101,6 +101,9 @@ const KNOWN: Partial<Record<Scope, readonly string[]>> = {
 const EXAMPLES = new Map([
   ['token', `write such as \`token: \${ADMIN_TOKEN}\``],
   ['scopes', 'write such as `scopes: [read]`'],
+  ['name', 'write such as `name: openai`'],
+  ['target_url', 'write such as `target_url: https://api.openai.com`'],
+  ['on', 'write such as `on: [429, 5xx]`'],
   ['webhook', 'write such as `webhook: https://hooks.company.com/nexus`'],
   ['id', 'write such as `id: search-prod`'],
   ['key', `write such as \`key: \${SEARCH_PROD_KEY}\``],
@@ -113,6 +116,7 @@ function scopeOf(path: Path): Scope {
   if (last === 'limits' || last === 'each_key' || setting === 'tiers') return 'limits';
   if (setting === 'teams') return last === 'customers' ? 'customers' : path.length === 2 ? 'team' : 'owner';
   if (setting === 'prices') return 'price';
+  if (setting === 'upstreams') return last === 'retry' ? 'retry' : 'upstream';
   if (setting === 'admin.tokens') return 'admin_token';
   if (setting === 'alerts' || setting === 'ledger') return setting;
   if (setting === 'redis' || setting === 'on_redis_failure') return setting;

@@ -21,6 +21,7 @@ import {
   usd,
   webhook,
 } from './shape-leaves.ts';
+import { RETRY_NAMES, UPSTREAM_NAMES, upstreamsShape } from './upstream-shape.ts';
 
 const word = oneOf('local', 'closed', 'open');
 
@@ -60,6 +61,8 @@ export const SHAPE_NAMES = {
   alerts: ['webhook', 'secret', 'format'],
   ledger: ['path', 'postgres_url', 'keep'],
   admin_token: ['id', 'token', 'scopes'],
+  upstream: UPSTREAM_NAMES,
+  retry: RETRY_NAMES,
 };
 
 /** Lists that stand in a mapping of scalars. */
@@ -122,6 +125,7 @@ export const LIST_SHAPES = {
       keep: keep.optional(),
     })
     .describe('One record of each settled request, for reports and chargeback.'),
+  upstreams: upstreamsShape,
   keys: z
     .array(
       z.strictObject({

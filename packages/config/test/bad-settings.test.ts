@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { loadText, problemLines, temporaryFolder } from './temporary-config.ts';
 
 const folder = temporaryFolder();
-const GOOD = 'target_url: https://api.openai.com\n';
 
 describe('a scalar', () => {
   const cases: [string, string][] = [
@@ -47,7 +46,6 @@ describe('a scalar', () => {
     ['admin: { listen: 127.0.0.1:8080 }', 'has the same port as `listen_port`'],
     ['tls: { cert_file: a.pem }', '`tls.cert_file` stands without `tls.key_file`'],
     ['tls: { cert_file: a.pem, key_file: b.pem }', 'the file that `tls.cert_file` names does not exist'],
-    ['require_known_keys: true', 'every request would be refused'],
     ['keys: []', '`keys` lists no key'],
     ['api_keys: {}', '`api_keys` lists no key'],
     ['keys:', '`keys` has no value'],
@@ -98,14 +96,5 @@ describe('an unknown name', () => {
   ];
   it.each(cases)('%s gets a hint', (text, expected) => {
     expect(problemLines(folder, text).join('\n')).toContain(expected);
-  });
-});
-
-describe('what this version cannot keep', () => {
-  const LATER = ['upstreams'];
-  it.each(LATER)('%s is refused by name', (name) => {
-    expect(problemLines(folder, `${GOOD}${name}: x`)).toEqual([
-      `2: \`${name}\` is not supported by this version of Nexus; remove it`,
-    ]);
   });
 });

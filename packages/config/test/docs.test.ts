@@ -68,6 +68,8 @@ describe('config.yaml', () => {
       SEARCH_PROD_KEY: 'sk-1',
       OPENAI_KEY_SEARCH: 'sk-2',
       OPENAI_KEY: 'sk-3',
+      AZURE_KEY: 'sk-4',
+      ANTHROPIC_KEY: 'sk-5',
     };
     const withoutTls = alive.replace(/^tls: .*$/m, '');
     const { config } = loadText(folder, withoutTls, { env });

@@ -76,6 +76,7 @@ describe('a configuration', () => {
       unknownModel: 'tokens_only',
       adminTokens: [],
       maxWaitMs: 0,
+      upstreams: [],
       onDisconnect: 'cancel',
       askUsage: true,
       timeZone: 'UTC',
