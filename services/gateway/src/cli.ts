@@ -1,5 +1,6 @@
 import { check } from './commands/check.ts';
 import { explain } from './commands/explain.ts';
+import { reconcile } from './commands/reconcile.ts';
 import { replay } from './commands/replay.ts';
 import { simulate } from './commands/simulate.ts';
 import { usage } from './commands/usage.ts';
@@ -18,6 +19,7 @@ Usage
   nexus explain ID       say why a request was refused
   nexus replay           try another configuration on requests of the past
   nexus usage            what was used and what it cost, by team, key, customer, model, day
+  nexus reconcile FILE   compare the ledger with the provider's usage export
   nexus -help            this page; each command has its own: nexus check -help
   nexus -version         the version
 
@@ -47,6 +49,8 @@ export async function run(args: readonly string[]): Promise<number> {
       return check(rest);
     case 'explain':
       return explain(rest);
+    case 'reconcile':
+      return reconcile(rest);
     case 'replay':
       return replay(rest);
     case 'simulate':
