@@ -48,6 +48,16 @@ function take(names, name, file) {
   names.set(name, file);
 }
 
+/**
+ * A folder's name beside the bundle: several packages have one of the same name.
+ *
+ * @param {string} folder
+ */
+function folderName(folder) {
+  const [, ofPackage] = path.relative(root, folder).split(path.sep);
+  return `${ofPackage}-${path.basename(folder)}`;
+}
+
 /** A plugin of esbuild. */
 const filesBeside = {
   name: 'files-beside',
@@ -60,8 +70,9 @@ const filesBeside = {
           const folder = relative.slice(0, relative.lastIndexOf('/', computed));
           const rest = relative.slice(folder.length);
           const target = path.resolve(path.dirname(file), folder);
-          take(assets, path.basename(target), target);
-          return `new URL(\`./${path.basename(target)}${rest}\`, import.meta.url)`;
+          const name = folderName(target);
+          take(assets, name, target);
+          return `new URL(\`./${name}${rest}\`, import.meta.url)`;
         }
         const target = path.resolve(path.dirname(file), relative);
         const { name, ext, base } = path.parse(target);
