@@ -6,10 +6,10 @@
 --              place of its record, units to count as open, number of buckets, then for each bucket:
 --                id, units asked, size, and: rate: amount, period · calendar: window, four bounds (see window_at)
 -- ARGV[2…4] how long (ms) a record lives that holds something, the marker of a request under way, and that of an ended one
--- Returns  msgpack integers: now, then for each request a status and:
---            1 admitted, 2 admitted before, or only looked at, 0 refused: a wait; for each owner its time; for each bucket the grains free,
---              those that would be free if all that was held or open before came back, and for a calendar its window. The wait (ms) is
---              until the request begins; of one refused, where others are to begin, until it would be let in; else 0
+-- Returns  doubles: now, then for each request a status and:
+--            1 admitted, 2 admitted before, or only looked at, 0 refused: a wait; for each owner its time; for each bucket the grains that
+--              were free before it, those that would be if all that was held or open before came back, and for a calendar its window. The
+--              wait (ms) is until the request begins; of one refused, where others are to begin, until it would be let in; else 0
 --            -1 it has ended before · -2 the calendar's bounds don't hold the time that follows
 local out, n = { now }, 1
 -- Of the request that is looked at, for each bucket: where it begins, and where its free grains stand in `out`.
@@ -159,7 +159,6 @@ local function take(q, owners, marker, start)
       local id, units, size = a[q], a[q + 1], a[q + 2]
       local kind, b = id % 8, at_of[k]
       if kind == 3 then
-        out[shown[k]] = out[shown[k]] - open
         q = q + 3
       elseif kind <= 1 then
         if units > 0 then
@@ -185,7 +184,6 @@ local function take(q, owners, marker, start)
             taken[m + 1], taken[m + 2], taken[m + 3], taken[m + 4], taken[m + 5] = r[b + 4], r[b + 5], missing, r[b + 6], delay
             m = m + 5
           end
-          out[shown[k]] = out[shown[k]] - units * period
         end
         q = q + 5
       else
@@ -201,7 +199,6 @@ local function take(q, owners, marker, start)
               m = m + 1
               taken[m] = r[b + 2]
             end
-            out[shown[k]] = out[shown[k]] - units
           end
         end
         q = q + 8
@@ -211,7 +208,7 @@ local function take(q, owners, marker, start)
   -- The last: when it begins, for one that asks again.
   taken[m + 1] = start
   -- Longer than its leases: a late end must find what was taken.
-  mark(marker, cmsgpack.pack(taken), MARKER_TTL)
+  mark(marker, packed(taken, m + 1), MARKER_TTL)
 end
 
 local p = 5
@@ -230,7 +227,7 @@ for _ = 1, a[4] do
   elseif known or marker == 0 then
     out[status] = 2
     if known then
-      local taken = cmsgpack.unpack(known)
+      local taken = taken_by(known)
       local start = taken[#taken]
       if start > now then wait = start - now end
     end
@@ -248,5 +245,4 @@ for _ = 1, a[4] do
   p = q
 end
 save()
-for i = n + 1, #out do out[i] = nil end
-return cmsgpack.pack(out)
+return packed(out, n)

@@ -1,3 +1,4 @@
 -- The clock of every script: Redis' own, in milliseconds, read once.
 local time = redis.call('TIME')
-local now = time[1] * 1000 + (time[2] - time[2] % 1000) / 1000
+local micros = time[2] + 0
+local now = time[1] * 1000 + (micros - micros % 1000) / 1000

@@ -8,7 +8,7 @@
 --            calendar: window, bounds
 -- ARGV[2…4] how long (ms) a record lives that holds something, the marker of a request under way, and that of an ended one
 -- ARGV[6…] what goes into the ledger's stream
--- Returns  msgpack integers: now, then 1 for each that changed something, 0 for each that didn't, or -2 and the time that the
+-- Returns  doubles: now, then 1 for each that changed something, 0 for each that didn't, or -2 and the time that the
 --            calendar's bounds don't hold: nothing was done for it
 --
 -- assert says that a request is under way and has taken what it names, whatever Redis knows: it was admitted while Redis was away, or
@@ -227,7 +227,7 @@ for _ = 1, a[4] do
   local owners = a[p]
   local q, strange = look(p + 1, owners)
   local known = raws[marker]
-  local taken = known and known ~= '' and cmsgpack.unpack(known) or nil
+  local taken = known and known ~= '' and taken_by(known) or nil
   n = n + 1
   out[n] = 1
   if known == '' then
@@ -240,12 +240,11 @@ for _ = 1, a[4] do
     if a[told] > 0 then tell_ledger(told) end
   elseif taken or what == ASSERT then
     taken = keep_alive(p + 1, owners, taken, what == ASSERT)
-    if taken then mark(marker, cmsgpack.pack(taken), MARKER_TTL) else out[n] = 0 end
+    if taken then mark(marker, packed(taken, #taken), MARKER_TTL) else out[n] = 0 end
   else
     out[n] = 0
   end
   p = q
 end
 save()
-for i = n + 1, #out do out[i] = nil end
-return cmsgpack.pack(out)
+return packed(out, n)

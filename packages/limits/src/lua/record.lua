@@ -18,15 +18,9 @@
 -- `missing` is in grains (units · period): what the bucket lacks to be full, debt included.
 local LARGEST = 4503599627370496 -- 2^52
 local OPEN, FIRST = 4, 10
-local WIDTH = { [0] = 8, 10, 9, 0, 3 }
+-- There is no other: whatever else were read, no loop over a record may go on for ever.
+local WIDTH = { [0] = 8, 10, 9, [4] = 3 }
 
--- A number that goes to a command is printed first, which takes as long as a small command: what is always the same comes as text.
-local HELD_TTL, MARKER_TTL, ENDED_TTL = ARGV[2], ARGV[3], ARGV[4]
-
-local a = { cmsgpack.unpack(ARGV[1]) }
--- `slack`: how much longer a key lives than it must, because its expiry counts from the script's start, before the clock is read.
-local lease, slice, slack = a[1], a[2], a[3]
-local raws = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
 -- All by the key's place. `bases`: the number of the last slice that has passed.
 local records, times, bases, dirty = {}, {}, {}, {}
 -- What is to begin, by the record's place and the bucket's id: see starts.lua. A list is never empty.
@@ -159,15 +153,34 @@ local function save()
       r[1], r[3] = 1, time - r[2]
       if lists then plans.put_on(r, lists) end
       local is_usual = ttl == lease + slice and time == now
-      redis.call('SET', KEYS[place], cmsgpack.pack(r), 'PX', is_usual and HELD_TTL or ttl + (time - now) + slack)
+      redis.call('PSETEX', KEYS[place], is_usual and HELD_TTL or ttl + (time - now) + slack, cmsgpack.pack(r))
     elseif raws[place] then
       redis.call('DEL', KEYS[place])
     end
   end
 end
 
+-- The first n numbers as doubles.
+local function packed(list, n)
+  local parts = {}
+  for i = 1, n, MOST_DOUBLES do
+    local last = i + MOST_DOUBLES - 1 < n and i + MOST_DOUBLES - 1 or n
+    parts[#parts + 1] = struct.pack(string.sub(DOUBLES, 1, last - i + 2), unpack(list, i, last))
+  end
+  return table.concat(parts)
+end
+
+-- What a marker remembers that a request took, and at last when it begins.
+local function taken_by(marker)
+  local n = #marker / 8
+  local taken = { struct.unpack('<' .. string.rep('d', n), marker) }
+  -- Behind the numbers comes where they end.
+  taken[n + 1] = nil
+  return taken
+end
+
 -- Remembers a request: what it took, or '' that it has ended.
 local function mark(place, value, ttl)
   raws[place] = value
-  redis.call('SET', KEYS[place], value, 'PX', ttl)
+  redis.call('PSETEX', KEYS[place], ttl, value)
 end

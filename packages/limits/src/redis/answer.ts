@@ -1,5 +1,5 @@
 import type { Asking } from './asking.ts';
-import { CALENDAR_CHARGED, CALENDAR_HELD } from './compiled-owner.ts';
+import { CALENDAR_CHARGED, CALENDAR_HELD, SLOTS } from './compiled-owner.ts';
 
 /** What admit.lua says to one request; 2, as 1: the same request was admitted before. */
 export const ADMITTED = 1;
@@ -29,37 +29,25 @@ export interface Answer {
 /** Reads the integers of an answer, one after the other. */
 export class AnswerReader {
   readonly #bytes: Buffer;
-  #at: number;
+  #at = 0;
 
   /** @throws TypeError if it isn't the answer of one of our scripts */
   constructor(reply: unknown) {
     if (!Buffer.isBuffer(reply)) throw new TypeError('Redis answered a script with something else');
     this.#bytes = reply;
-    // The head of a msgpack array, of one, three or five bytes, tells what the end of the answer tells as well.
-    this.#at = reply[0] === 0xdc ? 3 : reply[0] === 0xdd ? 5 : 1;
   }
 
   /**
-   * The next integer, as Lua's cmsgpack writes it.
+   * The next integer, a double with its little end first.
    * @throws RangeError past the end
    */
   next(): number {
-    const bytes = this.#bytes;
-    const head = bytes.readUInt8(this.#at);
-    const at = this.#at + 1;
-    if (head < 0x80 || head >= 0xe0) {
-      this.#at = at;
-      return head < 0x80 ? head : head - 0x100;
-    }
-    // 0xcc to 0xcf and 0xd0 to 0xd3 are of 1, 2, 4 and 8 bytes, without a sign and with one.
-    const size = 1 << (head & 3);
-    this.#at = at + size;
-    const isSigned = head >= 0xd0;
-    if (size === 8) return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
-    return isSigned ? bytes.readIntBE(at, size) : bytes.readUIntBE(at, size);
+    const value = this.#bytes.readDoubleLE(this.#at);
+    this.#at += 8;
+    return value;
   }
 
-  nextAnswer({ owners }: Asking, nowMs: number): Answer {
+  nextAnswer({ owners, units, requests }: Asking, nowMs: number): Answer {
     const status = this.next();
     const timesMs: number[] = [];
     const free: number[] = [];
@@ -71,8 +59,10 @@ export class AnswerReader {
     const waitMs = this.next();
     for (const { buckets } of owners) {
       timesMs.push(this.next());
-      for (const { kind } of buckets) {
-        free.push(this.next());
+      for (const { kind, grain } of buckets) {
+        // Redis tells what was free before the request took of it.
+        const took = status !== ADMITTED ? 0 : kind === SLOTS ? requests : (units[free.length] ?? 0) * grain;
+        free.push(this.next() - took);
         back.push(this.next());
         windows.push(kind === CALENDAR_HELD || kind === CALENDAR_CHARGED ? this.next() : 0);
       }

@@ -27,10 +27,11 @@ const HAND_CLOCK = 'local now = tonumber(ARGV[5])\n';
  */
 export function limiterScripts(time: 'redis' | 'argument'): LimiterScripts {
   const clock = time === 'redis' ? lua('clock') : HAND_CLOCK;
+  const message = clock + lua('message');
   const record = lua('starts') + lua('record');
   return {
-    admit: script(clock + record + lua('admit')),
-    finish: script(clock + record + lua('finish')),
+    admit: script(message + lua('alone') + record + lua('admit')),
+    finish: script(message + record + lua('finish')),
     beat: script(clock + lua('beat')),
   };
 }
@@ -66,6 +67,8 @@ function script(text: string): Script {
   return { lua: text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-function lua(name: 'clock' | 'starts' | 'record' | 'admit' | 'finish' | 'beat'): string {
+type Part = 'clock' | 'message' | 'alone' | 'starts' | 'record' | 'admit' | 'finish' | 'beat';
+
+function lua(name: Part): string {
   return readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');
 }

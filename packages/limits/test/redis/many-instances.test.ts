@@ -4,9 +4,9 @@ import { noRedis, startRedis, type TestRedis } from '@nexus/testkit/redis-server
 import { describe, expect, it } from 'vitest';
 import { RedisLimiter } from '../../src/index.ts';
 import { demand, owner, rate, SECOND_MS, slots } from '../limit-shapes.ts';
-import { readMsgpack } from './msgpack.ts';
 import type { WorkerTask } from './overload-worker.ts';
 import { sharedConnections } from './redis-harness.ts';
+import { readDoubles } from './stored-numbers.ts';
 
 const LEASE = { leaseMs: 30_000, sliceMs: 10_000 };
 
@@ -23,8 +23,8 @@ async function admissionTimes({ client }: TestRedis, keyPrefix: string): Promise
   const keys = await client.keys(`{${keyPrefix}}:r:*`);
   const times: number[] = [];
   for (const marker of await client.mgetBuffer(keys)) {
-    const taken = marker ? readMsgpack(marker) : undefined;
-    if (Array.isArray(taken) && typeof taken[2] === 'number') times.push(taken[2]);
+    const taken = marker ? readDoubles(marker) : undefined;
+    if (taken?.[2] !== undefined) times.push(taken[2]);
   }
   return times.sort((one, other) => one - other);
 }

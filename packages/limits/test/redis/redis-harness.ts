@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type Connections, connectRedis, RedisLimiter } from '../../src/index.ts';
 import { LEASE_MS, type MakeLimiter, SLICE_MS } from '../limiter-harness.ts';
-import { readMsgpack } from './msgpack.ts';
+import { readMsgpack } from './stored-numbers.ts';
 
 let made = 0;
 

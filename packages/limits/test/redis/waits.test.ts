@@ -3,8 +3,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { RedisLimiter } from '../../src/index.ts';
 import { expectWindows } from '../asked-requests.ts';
 import { demand, owner, rate, SECOND_MS } from '../limit-shapes.ts';
-import { readMsgpack } from './msgpack.ts';
 import { sharedConnections } from './redis-harness.ts';
+import { readDoubles } from './stored-numbers.ts';
 
 const redis = noRedis ? undefined : await startRedis();
 
@@ -23,9 +23,9 @@ async function instances(count: number, keyPrefix: string) {
   const begin = async (ids: string) => {
     const keys = await redis.client.keys(`{${keyPrefix}}:r:${ids}`);
     return (await redis.client.mgetBuffer(keys)).map((marker) => {
-      const taken = marker ? readMsgpack(marker) : undefined;
-      const start: unknown = Array.isArray(taken) ? taken.at(-1) : undefined;
-      if (typeof start !== 'number') throw new Error('a marker without a start');
+      const taken = marker ? readDoubles(marker) : undefined;
+      const start = taken?.at(-1);
+      if (start === undefined) throw new Error('a marker without a start');
       return start;
     });
   };

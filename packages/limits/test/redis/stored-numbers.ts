@@ -1,4 +1,4 @@
-/** Reads what the scripts store: arrays and integers. Throws on anything else. */
+/** Reads a record as the scripts store it: arrays and integers. Throws on anything else. */
 export function readMsgpack(bytes: Buffer): unknown {
   let at = 0;
   const read = (): unknown => {
@@ -39,4 +39,9 @@ export function readMsgpack(bytes: Buffer): unknown {
   const value = read();
   if (at !== bytes.length) throw new Error('A record goes on after its end');
   return value;
+}
+
+/** Reads the numbers that a marker, or an answer of a script, is made of. */
+export function readDoubles(bytes: Buffer): number[] {
+  return Array.from({ length: bytes.length / 8 }, (_, index) => bytes.readDoubleLE(index * 8));
 }
