@@ -1,7 +1,7 @@
 /**
  * Who may import whom, all in this table:
  *
- *     domain ← config, limits, tokens, prices, ledger, observe ← gateway
+ *     domain ← config, limits, tokens, prices, ledger, keys, observe ← gateway
  *
  * Tools stand beside this line. Nothing imports a service: whoever needs a running one starts its `src/main.ts`.
  */
@@ -29,6 +29,7 @@ export const IMPORT_RULES: ReadonlyMap<string, ImportRule> = new Map([
   ['packages/tokens', layer],
   ['packages/prices', layer],
   ['packages/ledger', layer],
+  ['packages/keys', layer],
   ['packages/observe', layer],
   [
     'services/gateway',
@@ -40,6 +41,7 @@ export const IMPORT_RULES: ReadonlyMap<string, ImportRule> = new Map([
         '@nexus/tokens',
         '@nexus/prices',
         '@nexus/ledger',
+        '@nexus/keys',
         '@nexus/observe',
       ],
       inTests: testTools,
