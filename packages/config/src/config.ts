@@ -222,6 +222,10 @@ export interface Config {
   readonly gateway: OwnerLimits | undefined;
   /** In the order of the file; a model may match several, and all of them hold. */
   readonly models: readonly ModelLimits[];
+  /** Their names, in the order of the file. */
+  readonly tiers: readonly string[];
+  /** Where issued keys are kept if there is no Redis: the ledger's file, or `nexus.db` beside the configuration. */
+  readonly keyFile: string;
   /** By their names, in the order of the file. */
   readonly teams: ReadonlyMap<string, Team>;
   /** `keys`, then `api_keys`. */

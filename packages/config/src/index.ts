@@ -11,11 +11,14 @@ export {
   SharedRedis,
   TlsFiles,
 } from './config.ts';
-export { credentialHash } from './credential.ts';
+export { credentialHash, isHashId } from './credential.ts';
 export { describeLimitSet, describeLimits } from './describe.ts';
 export { configurationMarkdown } from './documentation.ts';
+export { parseDate } from './expiry.ts';
+export type { IssuedKeySource } from './issued-principals.ts';
 export { configJsonSchema } from './json-schema.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
+export { isModelPattern } from './model-pattern.ts';
 export type { LimitSet } from './owner-limits.ts';
 export { Principals } from './principals.ts';
 export { type ConfigProblem, ConfigProblems } from './problems.ts';

@@ -1,8 +1,9 @@
 import { KeyEntry } from './config.ts';
 import { credentialHash, hashId } from './credential.ts';
 import { parseDate } from './expiry.ts';
+import { keyGovernance } from './key-governance.ts';
 import { readModelRule } from './model-rule.ts';
-import { limitSet, type NamedLimits, overrideLimits, ownerLimits, readNamedLimits } from './owner-limits.ts';
+import { limitSet, type NamedLimits, ownerLimits, readNamedLimits } from './owner-limits.ts';
 import type { Place, ProblemList } from './problems.ts';
 import { resolveSecret, type SecretContext, textOf } from './secret-text.ts';
 import type { Teams } from './teams.ts';
@@ -66,16 +67,14 @@ function readKey(item: Tree, setting: string, taken: Taken, context: Context): K
   const tier = named(item, 'tier', context.tiers, { path: `${setting}.tier`, what: 'tier', problems });
   if (id === undefined || hash === undefined) return undefined;
   const date = textOf(item.entries.get('expires')?.value);
-  const rules = [readModelRule(item.entries.get('models')?.value), tier?.models];
-  const layers = [team?.eachKey, tier?.limits, own].filter((layer) => layer !== undefined);
+  const layers = { defaults: context.defaults, team, tier, own };
+  const ownRule = readModelRule(item.entries.get('models')?.value);
   return new KeyEntry({
     id,
-    limits: ownerLimits(`key:${id}`, limitSet(layers.reduce(overrideLimits, context.defaults))),
-    hasOwnLimits: layers.some(({ size }) => size > 0),
+    ...keyGovernance(id, layers, ownRule),
     expiresMs: date === undefined ? undefined : parseDate(date, timeZone),
     team: team?.team,
     tier: tier?.name,
-    modelRules: Object.freeze([...(team?.modelRules ?? []), ...rules.filter((rule) => rule !== undefined)]),
     hash,
     upstreamKey,
   });

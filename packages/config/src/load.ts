@@ -8,6 +8,7 @@ import { checkFileNames, readFileScalars } from './file-settings.ts';
 import { COMMAND_LINE, type Flags, readFlags } from './flags.ts';
 import { parseAddress } from './formats.ts';
 import { type Environment, variable } from './interpolation.ts';
+import { IssuedKeyRules } from './issued-principals.ts';
 import { readKeys } from './key-entries.ts';
 import { readLedger } from './ledger-settings.ts';
 import { isModelPattern, modelMatcher } from './model-pattern.ts';
@@ -23,8 +24,8 @@ import { checkShape } from './shape-problems.ts';
 import { readTeams } from './teams.ts';
 import { readTiers } from './tiers.ts';
 import { readTlsFiles } from './tls-files.ts';
-import { type MapTree, parseYaml } from './yaml-tree.ts';
 import { readUpstreams, targetOf } from './upstreams.ts';
+import { type MapTree, parseYaml } from './yaml-tree.ts';
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -72,11 +73,17 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     entries: new Map(),
     extent: { nodes: 1, levels: 1 },
   };
-  const config = buildConfig(tree, flags, parsed?.references ?? new Set(), { ...options, path }, problems);
+  const { config, rules } = buildConfig(
+    tree,
+    flags,
+    parsed?.references ?? new Set(),
+    { ...options, path },
+    problems,
+  );
   const { nowMs } = options;
   return Object.freeze({
     config,
-    principals: new Principals(config, nowMs === undefined ? {} : { nowMs }),
+    principals: new Principals(config, { rules, ...(nowMs === undefined ? {} : { nowMs }) }),
     file,
     path,
   });
@@ -88,7 +95,7 @@ function buildConfig(
   references: ReadonlySet<string>,
   options: LoadOptions & { path: string },
   problems: ProblemList,
-): Config {
+): { config: Config; rules: IssuedKeyRules } {
   const folder = dirname(options.path);
   checkFileNames(tree, problems);
   const fromFile = readFileScalars(tree, problems);
@@ -154,28 +161,22 @@ function buildConfig(
   const adminTokens = readAdminTokens(tokens?.value, { folder, problems });
   const ledger = readLedger(tree, { folder, problems });
   const keys = readKeys(tree, { defaults, tiers, teams, timeZone, folder, problems });
+  const sets = sources.some((source) => source.has('target_url'));
+  const given = targetOf(scalars.target_url);
+  const upstreams = readUpstreams(tree, { target: sets ? given : undefined, folder, problems });
   const tls = readTlsFiles(
     fileAt('tls.cert_file', scalars.tls.cert_file),
     fileAt('tls.key_file', scalars.tls.key_file),
     problems,
   );
   const listsKeys = tree.entries.has('keys') || tree.entries.has('api_keys');
-  if (scalars.require_known_keys === true && !listsKeys) {
-  const sets = sources.some((source) => source.has('target_url'));
-  const given = targetOf(scalars.target_url);
-  const upstreams = readUpstreams(tree, { target: sets ? given : undefined, folder, problems });
-    problems.add(placeOf('require_known_keys'), 'require_known_keys', {
-      wrong: '`require_known_keys` is true and no key is listed, so every request would be refused',
-      remedy: 'list `keys`, or remove it',
-    });
-  }
   const admin = scalars.admin.listen === null ? undefined : parseAddress(scalars.admin.listen);
   if (admin !== undefined) checkAdminPort(admin, scalars, placeOf('admin.listen'), problems);
   problems.throwIfAny();
 
   const proxies = tree.entries.get('trusted_proxies')?.value;
   const { timeouts } = scalars;
-  return Object.freeze({
+  const config = Object.freeze({
     listenHost: scalars.listen_host,
     listenPort: scalars.listen_port,
     target: sets ? given : (upstreams[0]?.target ?? given),
@@ -190,6 +191,8 @@ function buildConfig(
     keyLimits: limitSet(defaults),
     gateway: gateway && ownerLimits('gateway', gatewayLimits),
     models: Object.freeze(models),
+    tiers: Object.freeze([...tiers.keys()]),
+    keyFile: ledger?.path ?? resolve(folder, 'nexus.db'),
     teams: Object.freeze(new Map([...teams].map(([name, { team }]) => [name, team]))),
     keys: Object.freeze(keys),
     requireKnownKeys: scalars.require_known_keys ?? listsKeys,
@@ -218,6 +221,8 @@ function buildConfig(
     ...(admin === undefined ? {} : { admin: Object.freeze(admin) }),
     adminTokens,
   });
+  const ids = keys.map(({ id }) => id);
+  return { config, rules: new IssuedKeyRules(defaults, teams, tiers, ids) };
 }
 
 function withPlace(values: ReadonlyMap<string, string>, place: Place): Map<string, ScalarText> {

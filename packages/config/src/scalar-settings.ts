@@ -109,7 +109,7 @@ const SCALAR_SETTINGS: Settings<ScalarValues> = {
     'require_known_keys',
     'nexus-boolean',
     null,
-    'Whether a key that is not listed is refused. Default: true as soon as `keys` or `api_keys` are listed. ' +
+    'Whether a key is refused that is neither listed nor issued (`nexus keys`). Default: true as soon as `keys` or `api_keys` are listed. ' +
       'Where it is false, each unknown key is limited by itself with the default `limits`.',
   ),
   reserve: scalar(

@@ -44,6 +44,8 @@ export interface Principal {
   readonly tier?: string;
   /** All of these must allow a model. */
   readonly modelRules: readonly ModelRule[];
+  /** Its credential was issued by Nexus: it says nothing to an upstream, and is never sent there. */
+  readonly isIssued?: boolean;
   /** The credential to send upstream in place of the client's; absent: the client's own passes through. */
   readonly upstreamKey?: string | undefined;
 }
