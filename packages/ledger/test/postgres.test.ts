@@ -15,7 +15,7 @@ describe.skipIf(noPostgres)('with a real PostgreSQL', () => {
     postgres = await startPostgres();
   }, 120_000);
   afterAll(async () => {
-    await postgres?.process.stop('SIGINT');
+    await postgres?.close();
   });
 
   async function query(sql: string, url = postgres.url) {

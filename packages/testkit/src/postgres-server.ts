@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chown } from 'node:fs/promises';
+import { chown, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -55,6 +55,8 @@ export interface TestPostgres {
   readonly process: StartedProcess;
   /** Starts it again, with what it knew, after it was stopped. */
   restart(): Promise<void>;
+  /** Ends it for good, and removes what it kept. Within a test that happens by itself. */
+  close(): Promise<void>;
 }
 
 /** Starts an empty PostgreSQL on 127.0.0.1, which trusts everybody; it ends with the test. It survives no crash of the machine. */
@@ -88,6 +90,10 @@ export async function startPostgres(): Promise<TestPostgres> {
     },
     restart: async () => {
       running = await start();
+    },
+    close: async () => {
+      await running.stop('SIGQUIT');
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -26,8 +26,8 @@ export interface RollUpsOptions {
   readonly mostRows?: number;
 }
 
-/** Redis is busy with so many for about a millisecond. */
-const MOST_TOGETHER = 100;
+/** Redis is busy with so many for less than a millisecond (13 µs each, measured): admissions wait for no longer. */
+const MOST_TOGETHER = 50;
 const MOST_ROWS = 10_000;
 const SCAN_COUNT = 1_000;
 /** A time zone's day lasts 25 hours at most, and its end is at most 14 hours away from UTC's. */

@@ -148,7 +148,7 @@ describe.skipIf(noRedis)('a ledger that instances share in Redis', () => {
 describe.skipIf(noRedis ?? noPostgres)('a ledger that instances share in PostgreSQL', () => {
   it('goes on while PostgreSQL is away, and has every record when it is back', async () => {
     const [redis, simulator, postgres] = [await ownRedis(), await upstream(), await startPostgres()];
-    onTestFinished(async () => void (await postgres.process.stop('SIGQUIT')));
+    onTestFinished(() => postgres.close());
     const settings = `redis_url: ${redis.url}\nledger: { postgres_url: "${postgres.url}" }\n${SETTINGS}${ADMIN}`;
     const instances = await Promise.all([1, 2].map(() => startInFrontOf(simulator.url, settings)));
     const [first, other] = instances;
