@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startSimulator } from '@nexus/simulator';
 import { freePort, type StartedProcess, startProcess, tempDir } from '@nexus/testkit';
+import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { chat } from './https-client.ts';
 
@@ -59,6 +60,24 @@ describe('the bundle that images are made of', () => {
     expect(JSON.parse(await answer.text()).choices).toHaveLength(1);
     expect(Number(answer.headers.get('x-ratelimit-remaining-tokens'))).toBeLessThan(50_000);
     expect(await gateway.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it.skipIf(noRedis)('brings the scripts that decide in Redis along', async () => {
+    const simulator = await startSimulator();
+    onTestFinished(simulator.close);
+    const redis = await startRedis();
+    onTestFinished(async () => {
+      redis.client.disconnect();
+      await redis.process.stop();
+    });
+    const { gateway, url } = await start(
+      `target_url: ${simulator.url}\nredis_url: ${redis.url}\nlimits: { requests_per_day: 1 }`,
+    );
+    onTestFinished(() => gateway[Symbol.asyncDispose]());
+    const { body, headers = {} } = chat();
+    const call = () => fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: String(body) });
+    expect([(await call()).status, (await call()).status]).toEqual([200, 429]);
+    expect((await redis.client.keys('{nexus}:*')).length).toBeGreaterThan(0);
   });
 
   it('counts a long text in its thread, exactly as it counts a short one', async () => {
