@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { credentialHash } from '../src/credential.ts';
 import { parseDate } from '../src/expiry.ts';
 import { loadText, problemLines, temporaryFolder } from './temporary-config.ts';
 
@@ -210,4 +211,77 @@ it('A date ends at the midnight of its zone, also where the clocks change', () =
   expect(parseDate('2027-13-01', 'UTC')).toBeUndefined();
   expect(parseDate('2027-1-1', 'UTC')).toBeUndefined();
   expect(parseDate('2027-01-01T25:00:00Z', 'UTC')).toBeUndefined();
+});
+
+describe('an issued key', () => {
+  const hash = credentialHash('nxs_one');
+  const source = (endsMs: number, more: object = {}) => {
+    const record = { id: 'one', ...more };
+    return {
+      version: 1,
+      isKnown: true,
+      find: (of: string) => (of === hash ? { record, endsMs } : undefined),
+      byId: (id: string) => (id === 'one' ? record : undefined),
+    };
+  };
+  const settings = `limits: { requests_per_second: 1 }
+tiers: { pro: { requests_per_second: 3, models: ["!o*"] } }
+teams: { search: { each_key: { requests_per_second: 2, concurrent_requests: 5 }, models: ["gpt-*", "o3"] } }
+`;
+
+  it('has the limits that a listed one in its place would have', () => {
+    const listed = `${settings}keys: [{ id: one, key: nxs_one, team: search, tier: pro, models: ["!*-audio"] }]`;
+    const there = loadText(folder, listed).principals.find('nxs_one');
+    const here = loadText(folder, settings)
+      .principals.with(source(9e15, { team: 'search', tier: 'pro', models: ['!*-audio'] }))
+      .find('nxs_one');
+    expect(here?.limits).toEqual(there?.limits);
+    expect([here?.team?.name, here?.tier, here?.isIssued, there?.isIssued]).toEqual([
+      'search',
+      'pro',
+      true,
+      undefined,
+    ]);
+    for (const model of ['gpt-4o', 'o3', 'gpt-4o-audio', 'claude'])
+      expect(here?.modelRules.every((rule) => rule.allows(model))).toBe(
+        there?.modelRules.every((rule) => rule.allows(model)),
+      );
+  });
+
+  it('is refused at its end, and at once when it changes, though it was found a moment ago', () => {
+    let nowMs = 1_000;
+    const { principals } = loadText(folder, settings, { nowMs: () => nowMs });
+    const issued = { ...source(2_000) };
+    const known = principals.with(issued);
+    const found = known.find('nxs_one');
+    expect(known.find('nxs_one')).toBe(found);
+    nowMs = 1_999;
+    expect(known.find('nxs_one')).toBe(found);
+    nowMs = 2_000;
+    expect(known.find('nxs_one')).toBeUndefined();
+    nowMs = 1_000;
+    expect(known.find('nxs_one')).toBe(found);
+    issued.find = () => undefined;
+    issued.version = 2;
+    expect(known.find('nxs_one')).toBeUndefined();
+  });
+
+  it('is refused without its team, without its tier, and under the id of a listed one', () => {
+    const { principals } = loadText(folder, settings);
+    for (const more of [{ team: 'gone' }, { tier: 'gone' }, { team: '__proto__' }, { tier: 'constructor' }])
+      expect(principals.with(source(9e15, more)).find('nxs_one')).toBeUndefined();
+    const taken = loadText(folder, `${settings}keys: [{ id: one, key: sk-other }]`).principals;
+    expect(taken.with(source(9e15)).find('nxs_one')).toBeUndefined();
+    expect(taken.with(source(9e15)).find('sk-other')?.keyId).toBe('one');
+    expect(taken.with(source(9e15)).byId('one')?.isIssued).toBeUndefined();
+  });
+
+  it('that is unknown is refused where others pass, and where none was ever read nobody says it is wrong', () => {
+    const { principals } = loadText(folder, settings);
+    expect(principals.find('nxs_two')).toBeUndefined();
+    expect(principals.find('sk-two')).toBeDefined();
+    const unread = principals.with({ ...source(0), isKnown: false });
+    expect(() => unread.find('nxs_two')).toThrow(/cannot be checked/);
+    expect(unread.find('sk-two')).toBeDefined();
+  });
 });

@@ -8,6 +8,7 @@ import { CallReader } from '@nexus/tokens';
 import { BudgetAlerts } from './alerts/alerts.ts';
 import { adminApp, listener } from './app.ts';
 import type { Parts } from './handle.ts';
+import { openKeys } from './keys/open-keys.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
@@ -56,9 +57,11 @@ export async function startGateway(
   reload: () => LoadedConfig = () => loaded,
 ): Promise<Gateway> {
   const { config } = loaded;
-  const live = new LiveConfig(loaded, reload, log);
   const nowMs = steadyNowMs;
-  const { limiter, claim } = await openStore(config, log);
+  const store = await openStore(config, log);
+  const { limiter, claim } = store;
+  const keys = await openKeys(config, store, nowMs, log);
+  const live = new LiveConfig(loaded, reload, log, keys.issued);
   const ledger = await openLedger(config, log);
   const alerts = new BudgetAlerts({ target: () => live.config.alerts, claim, log });
   const inFlight = new InFlight({
@@ -104,12 +107,13 @@ export async function startGateway(
     metrics,
     nowMs,
   };
-  const inside = { version: VERSION, limiter, inFlight, drain, live, nowMs };
+  const inside = { version: VERSION, limiter, inFlight, drain, live, keys, nowMs };
   const server = createServer(listener(parts, inside), config.tls);
   server.on('upgrade', (req, socket: Socket, head) => void handleUpgrade(req, socket, head, parts));
   const admin = config.admin ? createServer(adminApp(parts, inside), undefined) : undefined;
   const { port, adminUrl } = await open(server, admin, config).catch(async (error: unknown) => {
     metrics.close();
+    keys.close();
     await limiter.close();
     await ledger?.close();
     throw error;
@@ -121,6 +125,7 @@ export async function startGateway(
   const close = async (noticeMs?: number) => {
     live.stop();
     await drain.run(server, noticeMs);
+    keys.close();
     await alerts.close();
     if (admin) await closeNow(admin);
     await Promise.all([parts.reader.close(), parts.upstream.metered.close(), limiter.close()]);

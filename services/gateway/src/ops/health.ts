@@ -1,4 +1,5 @@
 import type { Limiter } from '@nexus/domain';
+import type { IssuedKeys } from '@nexus/keys';
 import type { RequestHandler } from 'express';
 import type { Drain } from './drain.ts';
 import type { InFlight } from './in-flight.ts';
@@ -10,6 +11,7 @@ export interface HealthParts {
   readonly inFlight: InFlight;
   readonly drain: Drain;
   readonly live: LiveConfig;
+  readonly keys: { readonly issued: IssuedKeys };
   readonly nowMs: () => number;
 }
 
@@ -31,6 +33,7 @@ export function health(parts: HealthParts): RequestHandler {
       ...condition(parts, startedMs),
       limiter: { keeper, status },
       config: { status: parts.live.state.status },
+      issued_keys: { status: parts.keys.issued.state().status },
     });
   };
 }
@@ -41,7 +44,15 @@ export function healthInside(parts: HealthParts): RequestHandler {
   return (_req, res) => {
     const limiter = parts.limiter.state();
     const config = parts.live.state;
-    res.json({ ...condition(parts, startedMs), limiter, config, requests_in_flight: parts.inFlight.size });
+    const { status, keys, ageMs } = parts.keys.issued.state();
+    const issuedKeys = { status, keys, ...(ageMs === undefined ? {} : { age_ms: Math.round(ageMs) }) };
+    res.json({
+      ...condition(parts, startedMs),
+      limiter,
+      config,
+      issued_keys: issuedKeys,
+      requests_in_flight: parts.inFlight.size,
+    });
   };
 }
 

@@ -4,6 +4,7 @@ import {
   type Config,
   type ConfigProblem,
   ConfigProblems,
+  type IssuedKeySource,
   type LoadedConfig,
   type Principals,
 } from '@nexus/config';
@@ -51,8 +52,10 @@ export class LiveConfig {
   readonly #log: Log;
   readonly #first: Config;
   readonly #reload: () => LoadedConfig;
+  readonly #issued: IssuedKeySource;
   readonly #path: string;
   #loaded: LoadedConfig;
+  #principals: Principals;
   #proxies: TrustedProxies;
   /** Digests of the file as it was last looked at, and as it was last taken or refused. */
   #seen: string | undefined;
@@ -60,10 +63,13 @@ export class LiveConfig {
   #state: ConfigState = { status: 'ok', changes: 0, needs_restart: [] };
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(loaded: LoadedConfig, reload: () => LoadedConfig, log: Log) {
+  /** @param issued the keys that Nexus issued: they are known whatever configuration holds */
+  constructor(loaded: LoadedConfig, reload: () => LoadedConfig, log: Log, issued: IssuedKeySource) {
     this.#loaded = loaded;
     this.#first = loaded.config;
     this.#path = loaded.path;
+    this.#issued = issued;
+    this.#principals = loaded.principals.with(issued);
     this.#proxies = new TrustedProxies(loaded.config.trustedProxies);
     this.#reload = reload;
     this.#log = log;
@@ -74,7 +80,7 @@ export class LiveConfig {
   }
 
   get principals(): Principals {
-    return this.#loaded.principals;
+    return this.#principals;
   }
 
   get proxies(): TrustedProxies {
@@ -131,6 +137,7 @@ export class LiveConfig {
     );
     const needsRestart = changed.map(([name]) => name);
     this.#loaded = loaded;
+    this.#principals = loaded.principals.with(this.#issued);
     this.#proxies = new TrustedProxies(loaded.config.trustedProxies);
     this.#state = { status: 'ok', changes: this.#state.changes + 1, needs_restart: needsRestart };
     this.#log.info('configuration changed', {

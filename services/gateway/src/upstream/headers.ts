@@ -77,10 +77,14 @@ function namedByConnection(connection: string | undefined): ReadonlySet<string> 
   return new Set(names.filter((name) => !KEPT_IN_SPITE_OF_CONNECTION.test(name)));
 }
 
-/** The credential for the upstream in the header that brought the client's: theirs as it came, or ours in its place. */
-function credentialUpstream(identity: Identity, headers: IncomingHttpHeaders): string {
+/**
+ * The credential for the upstream in the header that brought the client's: theirs as it came, or ours in its place. Undefined: none, since
+ * theirs was issued by Nexus and is nobody else's business.
+ */
+function credentialUpstream(identity: Identity, headers: IncomingHttpHeaders): string | undefined {
   const { principal, header } = identity;
-  if (principal.upstreamKey === undefined) return String(headers[header]);
+  if (principal.upstreamKey === undefined)
+    return principal.isIssued === true ? undefined : String(headers[header]);
   return header === 'authorization' ? `Bearer ${principal.upstreamKey}` : principal.upstreamKey;
 }
 
@@ -103,8 +107,9 @@ export function headersUpstream(
     const fate = fateOf(name);
     if (fate === 'drop' || (fate === 'coding' && options.metered)) continue;
     if (fate === 'credential') {
-      if (name.length === identity.header.length && name.toLowerCase() === identity.header)
-        out.push(name, credentialUpstream(identity, headers));
+      const isBelieved = name.length === identity.header.length && name.toLowerCase() === identity.header;
+      const credential = isBelieved ? credentialUpstream(identity, headers) : undefined;
+      if (credential !== undefined) out.push(name, credential);
     } else if (dropped.size === 0 || !dropped.has(name.toLowerCase())) out.push(name, value);
   }
   // A metered answer is read on its way: an encoded one would have to be decoded first.
