@@ -178,6 +178,17 @@ export const METRICS = {
   ),
   settlementsQueued: gauge('nexus_settlements_queued', [], 'Settlements that Redis does not know of yet.'),
   settlementsLost: counter('nexus_settlements_lost_total', [], 'Settlements that were given up.'),
+  ledgerDegraded: gauge('nexus_ledger_degraded', [], '1 while records cannot be written to the ledger.'),
+  ledgerWaiting: gauge(
+    'nexus_ledger_records_waiting',
+    [],
+    'Records that are not in the ledger yet; where instances share one, all of theirs together, a few seconds old.',
+  ),
+  ledgerLost: counter(
+    'nexus_ledger_records_lost_total',
+    [],
+    'Records that will never be in the ledger; where instances share one, each counts those that had no room in its stream.',
+  ),
 
   loopDelay: histogram(
     'nexus_event_loop_delay_seconds',

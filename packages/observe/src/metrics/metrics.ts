@@ -20,6 +20,16 @@ export interface PresentState {
     readonly settlementsQueued: number;
     readonly settlementsLost: number;
   };
+  /** Absent: there is none. */
+  readonly ledger?: LedgerPresence | undefined;
+}
+
+/** How the ledger is. */
+export interface LedgerPresence {
+  readonly degraded: boolean;
+  /** Records that it does not have yet, and those that it will never have. */
+  readonly waiting: number;
+  readonly lost: number;
 }
 
 /** What decides limits. */

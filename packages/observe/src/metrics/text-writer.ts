@@ -226,6 +226,9 @@ function offerLimits(
   offer(registry, METRICS.reservations, () => [[present().limiter.reservations]]);
   offer(registry, METRICS.settlementsQueued, () => [[present().limiter.settlementsQueued]]);
   offer(registry, METRICS.settlementsLost, () => [[present().limiter.settlementsLost]]);
+  offer(registry, METRICS.ledgerDegraded, () => [[present().ledger?.degraded ? 1 : 0]]);
+  offer(registry, METRICS.ledgerWaiting, () => [[present().ledger?.waiting ?? 0]]);
+  offer(registry, METRICS.ledgerLost, () => [[present().ledger?.lost ?? 0]]);
   offerHistogram(registry, METRICS.limiterDuration, () => [[tallies.limiterDuration]]);
   offerHistogram(registry, METRICS.settlement, () => [[tallies.settlement]]);
 }

@@ -215,6 +215,20 @@ describe('The metrics', () => {
     });
   });
 
+  it('tell how the ledger is', async () => {
+    const ledger = { degraded: true, waiting: 7, lost: 2 };
+    expect(
+      await series(
+        make(() => ({ ...IDLE, ledger })),
+        'nexus_ledger_',
+      ),
+    ).toEqual({
+      nexus_ledger_degraded: 1,
+      nexus_ledger_records_waiting: 7,
+      nexus_ledger_records_lost_total: 2,
+    });
+  });
+
   it('tell who decided, how long it took, and what was lost on the way to Redis', async () => {
     const limiter = {
       ...IDLE.limiter,

@@ -1,5 +1,6 @@
 import type { Config } from '@nexus/config';
 import type { Limiter } from '@nexus/domain';
+import type { Ledger } from '@nexus/ledger';
 import { InsuredLimiter } from '@nexus/limits';
 import type { Metrics, PresentState } from '@nexus/observe';
 import type { RequestHandler } from 'express';
@@ -13,6 +14,7 @@ interface PresentParts {
   readonly inFlight: InFlight;
   readonly turns: Turns;
   readonly drain: Drain;
+  readonly ledger?: Ledger | undefined;
 }
 
 /** What the parts say of themselves at this moment. */
@@ -22,6 +24,7 @@ export function presentState({
   inFlight,
   turns,
   drain,
+  ledger,
 }: PresentParts): PresentState {
   const { keeper, status, owners, reservations } = limiter.state();
   const degraded = status === 'degraded';
@@ -44,7 +47,13 @@ export function presentState({
       settlementsQueued: endings?.queued ?? 0,
       settlementsLost: endings?.lost ?? 0,
     },
+    ledger: ledger && presence(ledger),
   };
+}
+
+function presence(ledger: Ledger): PresentState['ledger'] {
+  const { status, waiting, lost } = ledger.state();
+  return { degraded: status === 'degraded', waiting, lost };
 }
 
 /** Prometheus' text format. */
