@@ -78,7 +78,7 @@ export async function startGateway(
   const turns = new Turns({ longestMs: config.maxWaitMs, nowMs });
   const metrics = createMetrics({
     version: VERSION,
-    present: () => presentState({ limiter, onRedisFailure: config.onRedisFailure, inFlight, turns, drain }),
+    present: () => presentState({ limiter, onRedisFailure: config.onRedisFailure, inFlight, turns, drain, ledger }),
     nowMs,
   });
   const parts: Parts = {
