@@ -10,23 +10,26 @@ import { addedLatency } from './figures/added-latency.ts';
 import { cpuACall } from './figures/cpu-a-call.ts';
 import { cpuAChunk } from './figures/cpu-a-chunk.ts';
 import { loopDelay } from './figures/loop-delay.ts';
+import { redisTime } from './figures/redis-time.ts';
 import { startTime } from './figures/start-time.ts';
 import { streamMemory } from './figures/stream-memory.ts';
 import { lookAtMachine } from './machine.ts';
 import { Progress } from './progress.ts';
+import { startRedis } from './redis.ts';
 import { freePort, startNode, untilListening } from './started-process.ts';
 import { tableOf, verdictOf } from './table.ts';
 
-const MEASUREMENTS: ReadonlyMap<string, Measurement> = new Map([
+const MEASUREMENTS: ReadonlyMap<string, Measurement> = new Map<string, Measurement>([
   ['B1', cpuACall],
   ['B2', cpuAChunk],
   ['B3', addedLatency],
   ['B4', streamMemory],
   ['B5', loopDelay],
+  ['B6', redisTime],
   ['B7', startTime],
 ]);
 
-const HELP = `npm run bench -- [B1 B2 B3 B4 B5 B7] [--quick] [--strict] [--noise]
+const HELP = `npm run bench -- [B1 B2 B3 B4 B5 B6 B7] [--quick] [--strict] [--noise]
 
   B1 …      only these figures
   --quick   within some 70 seconds; wider spreads
@@ -44,14 +47,18 @@ async function measure(asked: Asked): Promise<Figure[]> {
   const beside = { cores: machine.otherCores };
   const upstream = startNode([here('./upstream.ts'), String(upstreamPort)], { ...beside, asks: false });
   const load = startNode([here('./load/main.ts')], { ...beside, asks: true });
+  const redis = await startRedis(machine.otherCores);
+  const redisConfigFile = join(folder, 'config-redis.yaml');
   try {
     await untilListening(upstream, upstreamPort);
     const configFile = join(folder, 'config.yaml');
     await writeFile(configFile, gatewayConfig(upstreamPort));
+    if (!('missing' in redis)) await writeFile(redisConfigFile, gatewayConfig(upstreamPort, redis.url));
     const bench: Bench = {
       machine,
       upstreamPort,
       configFile,
+      redis: 'missing' in redis ? redis : { ...redis, configFile: redisConfigFile },
       load: load.remote,
       quick: asked.quick,
       against: asked.noise ? 'pipe' : 'gateway',
@@ -60,12 +67,12 @@ async function measure(asked: Asked): Promise<Figure[]> {
     const figures: Figure[] = [];
     for (const id of asked.ids) {
       const measurement = MEASUREMENTS.get(id);
-      if (measurement) figures.push(await measurement(bench));
+      if (measurement) figures.push(...[await measurement(bench)].flat());
     }
     return figures;
   } finally {
     progress.clear();
-    await Promise.all([upstream.stop(), load.stop()]);
+    await Promise.all([upstream.stop(), load.stop(), 'missing' in redis ? undefined : redis.stop()]);
     await rm(folder, { recursive: true, force: true });
   }
 }

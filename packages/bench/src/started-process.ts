@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Remote } from './remote.ts';
 
-/** A Node process of the measurement. */
+/** A process of the measurement. */
 export interface StartedProcess {
   readonly pid: number;
   /** Only of a process started with `asks`. */
@@ -35,10 +35,19 @@ for (const [signal, code] of [
 ] as const)
   process.once(signal, () => process.exit(code));
 
-/** Starts Node with these arguments. Its stdout is a pipe that is read and dropped, as a log collector would. */
-export function startNode(args: readonly string[], { cores, asks }: StartOptions): StartedProcess {
+/** Starts Node with these arguments. */
+export function startNode(args: readonly string[], options: StartOptions): StartedProcess {
+  return startProgram(process.execPath, args, options);
+}
+
+/** Starts a program. Its stdout is a pipe that is read and dropped, as a log collector would. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  { cores, asks }: StartOptions,
+): StartedProcess {
   const pinned = cores === undefined ? [] : ['taskset', '-c', cores];
-  const [command = process.execPath, ...rest] = [...pinned, process.execPath, ...args];
+  const [command = program, ...rest] = [...pinned, program, ...args];
   const child = spawn(command, rest, {
     // `ignore` would leave fd 3 closed for those that don't ask.
     stdio: asks ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],

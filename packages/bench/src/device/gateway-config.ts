@@ -11,11 +11,11 @@ const LIMITS = `
     concurrent_requests: 100000`;
 
 /** A configuration with a limit of every kind that one process can keep, for a key, a model and the gateway. */
-export function gatewayConfig(upstreamPort: number): string {
+export function gatewayConfig(upstreamPort: number, redisUrl?: string): string {
   return `listen_host: 127.0.0.1
 target_url: http://127.0.0.1:${upstreamPort}
 log_level: info
-keys:
+${redisUrl === undefined ? '' : `redis_url: ${redisUrl}\n`}keys:
   - id: bench
     key: ${CLIENT_KEY}
     upstream_key: sk-upstream-0123456789abcdefghijklmnopqrstuvwxyz

@@ -2,21 +2,34 @@ import { type Bench, type Figure, NOT_MEASURABLE } from '../bench.ts';
 import type { Device } from '../device/device.ts';
 import { cpuTimeMs } from '../proc.ts';
 import { need } from '../remote.ts';
-import { median, ratioSpread } from '../statistics.ts';
+import { median, type Pair, ratioSpread } from '../statistics.ts';
 import { alternate, startRivals } from './alternate.ts';
 
 /** As many as keep one core busy, with no queue of note before it. */
 const CONNECTIONS = 16;
 
-/** B1: CPU time of the device for each small chat call, its whole answer at once, divided by the pipe's. */
-export async function cpuACall(bench: Bench): Promise<Figure> {
-  const rivals = await startRivals(bench, { probed: false });
-  const rates = new Map<Device, number[]>([
-    [rivals.device, []],
-    [rivals.pipe, []],
-  ]);
-  let failed = 0;
+const TITLE = 'CPU a small chat call, every limit on';
+
+/** What came of one device besides its CPU time. */
+interface Tally {
+  readonly perSecond: number[];
+  done: number;
+  failed: number;
+}
+
+/**
+ * B1: CPU time of the device for each small chat call, its whole answer at once, divided by the pipe's: with the buckets in Redis, and
+ * with the buckets in the process.
+ */
+export async function cpuACall(bench: Bench): Promise<Figure[]> {
+  const { redis } = bench;
+  const rivals = await startRivals(bench, { probed: false, redis: true });
+  const tallies = new Map<Device, Tally>();
+  let redisCalls = 0;
   const measure = async (device: Device): Promise<number> => {
+    const tally = tallies.get(device) ?? { perSecond: [], done: 0, failed: 0 };
+    tallies.set(device, tally);
+    if (!('missing' in redis)) await redis.forgetCalls();
     const before = await cpuTimeMs(device.pid);
     const outcome = await bench.load.ask('calls', {
       port: device.port,
@@ -24,37 +37,56 @@ export async function cpuACall(bench: Bench): Promise<Figure> {
       forMs: 1_200,
     });
     const after = await cpuTimeMs(device.pid);
-    failed += need(outcome, 'failed');
-    rates.get(device)?.push(need(outcome, 'perSecond'));
+    if (device === rivals.redisDevice && !('missing' in redis)) redisCalls += (await redis.calls()).count;
+    tally.done += need(outcome, 'done');
+    tally.failed += need(outcome, 'failed');
+    tally.perSecond.push(need(outcome, 'perSecond'));
     if (before === undefined || after === undefined) return Number.NaN;
     return ((after - before) * 1_000) / need(outcome, 'done');
   };
   try {
-    const pairs = await alternate(
+    const found = await alternate(
       bench,
       rivals,
-      { what: 'B1 CPU a call', rounds: bench.quick ? 4 : 18 },
+      { what: 'B1 CPU a call', rounds: bench.quick ? 4 : 15 },
       measure,
     );
-    const spread = ratioSpread(pairs);
-    const of = (device: Device, us: number): string =>
-      `${us.toFixed(0)} µs, ${Math.round(median(rates.get(device) ?? []))} requests/s`;
-    const notes = [
-      `${bench.against} ${of(rivals.device, median(pairs.map(({ device }) => device)))}`,
-      `pipe ${of(rivals.pipe, median(pairs.map(({ pipe }) => pipe)))}`,
-    ];
-    if (failed > 0) notes.push(`${failed} calls failed: the figure is worth nothing`);
-    if (Number.isNaN(spread.median)) notes.push(NOT_MEASURABLE);
-    return {
-      id: 'B1',
-      title: 'CPU a small chat call, every limit on',
-      value: failed > 0 || Number.isNaN(spread.median) ? undefined : spread.median,
-      spread,
-      unit: '× pipe',
-      bound: 1,
-      notes,
+    const says = (device: Device, us: number): string => {
+      const { perSecond, failed } = tallies.get(device) ?? { perSecond: [], failed: 0 };
+      const fate = failed > 0 ? `; ${failed} calls failed: the figure is worth nothing` : '';
+      return `${us.toFixed(0)} µs, ${Math.round(median(perSecond))} requests/s${fate}`;
     };
+    const figure = (device: Device, pairs: readonly Pair[], where: string, notes: string[]): Figure => {
+      const spread = ratioSpread(pairs);
+      const hasFailed = (tallies.get(device)?.failed ?? 0) > 0;
+      const isWorthless = hasFailed || Number.isNaN(spread.median) || (where === 'Redis' && redisCalls === 0);
+      return {
+        id: 'B1',
+        title: `${TITLE}, ${where}`,
+        value: isWorthless ? undefined : spread.median,
+        spread,
+        unit: '× pipe',
+        bound: 1,
+        notes: [
+          `${bench.against} ${says(device, median(pairs.map((pair) => pair.device)))}`,
+          `pipe ${says(rivals.pipe, median(pairs.map(({ pipe }) => pipe)))}`,
+          ...(Number.isNaN(spread.median) ? [NOT_MEASURABLE] : []),
+          ...notes,
+        ],
+      };
+    };
+    const memory = figure(rivals.device, found.device, 'memory', []);
+    if (bench.against === 'pipe') return [memory];
+    if (!rivals.redisDevice) return [notMeasured(redis), memory];
+    const done = tallies.get(rivals.redisDevice)?.done ?? 0;
+    const share = `${(redisCalls / done).toFixed(2)} calls of scripts a request, ends too`;
+    return [figure(rivals.redisDevice, found.redisDevice, 'Redis', [share]), memory];
   } finally {
     await rivals.stop();
   }
+}
+
+function notMeasured(redis: Bench['redis']): Figure {
+  const notes = 'missing' in redis ? [redis.missing] : [];
+  return { id: 'B1', title: `${TITLE}, Redis`, value: undefined, unit: '× pipe', bound: 1, notes };
 }

@@ -30,7 +30,7 @@ export async function cpuAChunk(bench: Bench): Promise<Figure> {
     return ((after - before) * 1_000) / need(outcome, 'events');
   };
   try {
-    const pairs = await alternate(
+    const { device: pairs } = await alternate(
       bench,
       rivals,
       { what: 'B2 CPU a chunk', rounds: bench.quick ? 3 : 11 },
