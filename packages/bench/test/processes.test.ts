@@ -130,6 +130,9 @@ describe('the configuration of the gateway under test', () => {
       expect(principals.find(CLIENT_KEY)?.limits.buckets).toHaveLength(5);
       expect(config.gateway?.buckets).toHaveLength(5);
       expect(config.models).toHaveLength(1);
+      expect(config.redis).toBeUndefined();
+      writeFileSync(join(folder, 'config.yaml'), gatewayConfig(9, 'redis://127.0.0.1:6379'));
+      expect(loadConfig({ args: [], env: {}, cwd: folder }).config.redis).toBeDefined();
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -1,6 +1,7 @@
 import type { BucketLimit, OwnerLimits, Reservation } from '@nexus/domain';
 import { RedisLimiter } from '@nexus/limits';
 import type { Bench, Figure } from '../bench.ts';
+import type { Machine } from '../machine.ts';
 import { type StartedRedis, startRedis } from '../redis.ts';
 import { median, spreadOf } from '../statistics.ts';
 
@@ -46,6 +47,9 @@ const five = owner(
   },
 );
 
+/** What this figure needs of a bench. */
+type RedisBench = Pick<Bench, 'quick' | 'progress'> & { readonly machine: Pick<Machine, 'deviceCores'> };
+
 /** Microseconds in the server for one of each, in one round. */
 interface Round {
   readonly gcra: number;
@@ -60,7 +64,7 @@ interface Round {
  * B6: the server's own time for an admission over six buckets of two owners, alone in its call, divided by that of a bare GCRA in the same
  * round; and what the limits of a key take of its memory.
  */
-export async function redisTime(bench: Bench): Promise<Figure[]> {
+export async function redisTime(bench: RedisBench): Promise<Figure[]> {
   bench.progress('B6 Redis: starting one');
   // Whatever calls it works beside it, on another core.
   const redis = await startRedis(bench.machine.deviceCores);
@@ -76,8 +80,11 @@ export async function redisTime(bench: Bench): Promise<Figure[]> {
       const found = await measure(redis, limiter, turns);
       if (round > 0) rounds.push(found);
     }
+    bench.progress('B6 Redis: how many a second');
+    const perSecond = await throughput(limiter, bench.quick ? 500 : 2_000);
+    const many = `${TOGETHER} clients of one process: ${Math.round(perSecond)} admissions with settlements a second`;
     const bytes = await memory(redis, limiter);
-    return [timeFigure(rounds, notesOf(rounds)), memoryFigure(bytes)];
+    return [timeFigure(rounds, [...notesOf(rounds), many]), memoryFigure(bytes)];
   } finally {
     await limiter.close();
     await redis.stop();
@@ -126,6 +133,21 @@ async function measure(redis: StartedRedis, limiter: RedisLimiter, turns: number
     await timed('settleTogether', TOGETHER, settle);
   }
   return spent;
+}
+
+/** Requests that are admitted and settled in a second of wall time, one after the other by each of many clients. */
+async function throughput(limiter: RedisLimiter, forMs: number): Promise<number> {
+  const startedMs = performance.now();
+  let done = 0;
+  const client = async (): Promise<void> => {
+    while (performance.now() - startedMs < forMs) {
+      const decision = await limiter.admit({ requestId: nextId(), owners: six, demand });
+      if (decision.admitted) await limiter.settle(decision.reservation, demand);
+      done += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, client));
+  return (done * 1_000) / (performance.now() - startedMs);
 }
 
 /** Bytes of a key's record after some requests, of which some are under way. */
