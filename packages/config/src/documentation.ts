@@ -29,7 +29,7 @@ A file that changes is taken over within two seconds, without a restart; \`SIGHU
 names. One with a mistake is refused: the one before it holds, the log says why, and \`/health\` shows \`"config":{"status":"refused"}\`.
 Buckets keep what they have used: a limit that is raised frees what it is raised by, one that is lowered clamps and never refills; a key that is gone is
 unknown at its next request. Settings that stand in sockets and connections wait for a restart, and the log names them: \`listen_*\`, \`tls\`, \`target_url\`,
-\`redis*\`, \`on_redis_failure\`, \`max_wait\`, \`on_disconnect\`, \`ask_usage\`, \`timeouts\`, \`ledger\`, \`log_level\`, \`admin.listen\`.
+\`redis*\`, \`on_redis_failure\`, \`max_wait\`, \`on_disconnect\`, \`ask_usage\`, \`timeouts\`, \`upstreams\`, \`ledger\`, \`log_level\`, \`admin.listen\`.
 
 - **Durations** are \`250ms\`, \`10s\`, \`5m\`, \`2h\`, \`1d\`; **sizes** \`512KB\`, \`10MB\`, \`1GB\` (1 KB is 1024 bytes).
 - **\`\${NAME}\`** in any text is replaced by the environment variable, \`\${NAME:-default}\` by it or the default where it
@@ -222,7 +222,9 @@ export function configurationMarkdown(): string {
     LEDGER,
     UPSTREAMS,
     REDIS,
-    '\n## Not in this version\n\nThese names are refused, never read and ignored.\n\n| where | names |\n|---|---|\n',
+    LATER.size === 0
+      ? ''
+      : '\n## Not in this version\n\nThese names are refused, never read and ignored.\n\n| where | names |\n|---|---|\n',
     ...later,
   ].join('');
 }

@@ -59,7 +59,7 @@ it('Everything wrong is named at once, in the order of the lines, as file:line: 
     [
       'command line: unknown flag --foo; see nexus -help',
       'config.yaml:1: `listen_port` is not a port; write a whole number from 0 (any free port) to 65535',
-      'config.yaml:2: `upstreams` is not supported by this version of Nexus; remove it',
+      'config.yaml:2: `upstreams` is not a list; write upstreams: [ … ], or one `- …` a line',
       'config.yaml:4: `limits.requests_per_second` is not a whole number; write requests_per_minute: 30',
       'config.yaml:5: `limits.burst` is 0, which would refuse everything; write at least 1, or leave it out; to refuse everything set the limit to 0',
       'config.yaml:7: `keys[0]` has no `key`; write such as `key: ${SEARCH_PROD_KEY}`, or `key_hash` with what `nexus keys hash` prints',

@@ -93,6 +93,11 @@ export const ERROR_KINDS = {
     sentence: "The upstream refused the gateway's own credentials. Tell the gateway's operator.",
     shouldRetry: false,
   },
+  upstream_unavailable: {
+    status: 503,
+    type: 'server_error',
+    sentence: 'The upstream has failed too often and is left alone for a while.',
+  },
   limiter_unavailable: {
     status: 503,
     type: 'server_error',
@@ -115,11 +120,14 @@ export type ErrorCode = keyof typeof ERROR_KINDS;
  */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
+  /** When to try again, where that is known. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, options: { message?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, options: { message?: string; cause?: unknown; retryAfterMs?: number } = {}) {
     super(options.message ?? ERROR_KINDS[code].sentence, { cause: options.cause });
     this.name = 'GatewayError';
     this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   get status(): number {

@@ -31,6 +31,10 @@ export interface RequestLine {
   readonly stream: boolean;
   /** The status that the client got, or would have got. */
   readonly status: number;
+  /** The upstream that was called last, where there are several. */
+  readonly upstream?: string | undefined;
+  /** How many times the request was sent, or was to be. */
+  readonly attempts?: number | undefined;
   readonly upstreamStatus?: number | undefined;
   /** The upstream's own id of the request: what its support asks for. */
   readonly upstreamRequestId?: string | undefined;
@@ -191,6 +195,8 @@ export function requestLineJson(
   json += `,"method":${methodJson(line.method)},"path":${pathJson(line.path)}`;
   if (line.model !== undefined) json += `,"model":${modelJson(line.model)}`;
   json += `${line.stream === true ? ',"stream":true,"status":' : ',"stream":false,"status":'}${jsonNumber(line.status)}`;
+  if (line.upstream !== undefined) json += `,"upstream":${nameJson(line.upstream)}`;
+  if (line.attempts !== undefined) json += `,"attempts":${jsonNumber(line.attempts)}`;
   if (line.upstreamStatus !== undefined) json += `,"upstream_status":${jsonNumber(line.upstreamStatus)}`;
   if (line.upstreamRequestId !== undefined)
     json += `,"upstream_request_id":${textJson(line.upstreamRequestId)}`;

@@ -37,6 +37,8 @@ describe('the line of a request', () => {
       model: 'gpt-4o-mini',
       stream: true,
       status: 200,
+      upstream: 'openai',
+      attempts: 2,
       upstream_status: 200,
       upstream_request_id: 'req_up_1',
       decision: 'admitted',

@@ -14,6 +14,8 @@ export const FULL_LINE: Required<RequestLine> = {
   model: 'gpt-4o-mini',
   stream: true,
   status: 200,
+  upstream: 'openai',
+  attempts: 2,
   upstreamStatus: 200,
   upstreamRequestId: 'req_up_1',
   decision: 'admitted',

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Config, LoadedConfig } from '@nexus/config';
+import type { Config, LoadedConfig, Target } from '@nexus/config';
 import { GatewayError } from '@nexus/domain';
 import { LearnedOutput } from '@nexus/limits';
 import { createMetrics, type Log } from '@nexus/observe';
@@ -22,6 +22,7 @@ import { LEASE_MS, openStore } from './store.ts';
 import { handleUpgrade } from './upgrade.ts';
 import { MeteredUpstream } from './upstream/metered.ts';
 import { Passthrough } from './upstream/passthrough.ts';
+import { closeWays, Upstreams } from './upstream/upstreams.ts';
 import { VERSION } from './version.ts';
 
 /** A running gateway. */
@@ -81,6 +82,15 @@ export async function startGateway(
     present: () => presentState({ limiter, onRedisFailure: config.onRedisFailure, inFlight, turns, drain, ledger }),
     nowMs,
   });
+  const waysTo = (to: Target) => ({
+    metered: new MeteredUpstream({ target: to, timeouts, onDisconnect, askUsage }, nowMs),
+    passthrough: new Passthrough({ target: to, timeouts }, nowMs),
+  });
+  const upstream =
+    config.upstreams.length === 0
+      ? waysTo(target)
+      : new Upstreams(config.upstreams, { waysTo: (entry) => waysTo(entry.target), nowMs, log });
+  const closeUpstream = () => (upstream instanceof Upstreams ? upstream.close() : closeWays(upstream));
   const parts: Parts = {
     get config() {
       return live.config;
@@ -98,10 +108,7 @@ export async function startGateway(
     turns,
     alerts,
     ledger,
-    upstream: {
-      metered: new MeteredUpstream({ target, timeouts, onDisconnect, askUsage }, nowMs),
-      passthrough: new Passthrough({ target, timeouts }, nowMs),
-    },
+    upstream,
     inFlight,
     log,
     metrics,
@@ -128,9 +135,8 @@ export async function startGateway(
     keys.close();
     await alerts.close();
     if (admin) await closeNow(admin);
-    await Promise.all([parts.reader.close(), parts.upstream.metered.close(), limiter.close()]);
+    await Promise.all([parts.reader.close(), closeUpstream(), limiter.close()]);
     await ledger?.close();
-    parts.upstream.passthrough.close();
     metrics.close();
     await log.flush();
   };

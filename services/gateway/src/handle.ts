@@ -12,7 +12,7 @@ import { arrive } from './path/arrive.ts';
 import { attribute } from './path/attribute.ts';
 import type { TrustedProxies } from './path/client-address.ts';
 import type { Exchange } from './path/exchange.ts';
-import { type Forwarded, forward, type Upstream } from './path/forward.ts';
+import { choose, type Forwarded, forward, type Upstream } from './path/forward.ts';
 import { checkFraming } from './path/framing.ts';
 import { identify } from './path/identify.ts';
 import type { Prices } from './path/price.ts';
@@ -49,7 +49,7 @@ export interface Parts {
 /**
  * The path of a request, from its first byte to its record:
  *
- *     arrive → identify → read → attribute → admit → wait → forward + meter → settle → record
+ *     arrive → identify → read → attribute → choose → admit → wait → forward + meter → settle → record
  *
  * Never rejects: what goes wrong is answered, settled and recorded here.
  */
@@ -62,6 +62,7 @@ export async function handle(req: IncomingMessage, res: ServerResponse, parts: P
     exchange.identity = identify(req.headers, parts.principals);
     await read(exchange, parts.reader, parts.config.bodyLimitBytes);
     attribute(exchange);
+    choose(exchange, parts.upstream);
     const admission = await admit(exchange, parts);
     if (admission.passes) {
       flight.reservation = admission.held.reservation;

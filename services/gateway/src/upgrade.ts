@@ -7,6 +7,7 @@ import { admit } from './path/admit.ts';
 import { arrive } from './path/arrive.ts';
 import { attribute } from './path/attribute.ts';
 import type { Exchange } from './path/exchange.ts';
+import { choose, join } from './path/forward.ts';
 import { checkFraming } from './path/framing.ts';
 import { identify } from './path/identify.ts';
 import { isClosing } from './reply/closing.ts';
@@ -36,13 +37,15 @@ export async function handleUpgrade(
     if (isOwnPath(req.url)) throw new GatewayError('not_found');
     exchange.identity = identify(req.headers, parts.principals);
     attribute(exchange);
+    choose(exchange, parts.upstream);
     const admission = await admit(exchange, parts);
     if (admission.passes) {
       flight.reservation = admission.held.reservation;
       if (await parts.turns.come(exchange, admission.held.startMs, socket))
-        await parts.upstream.passthrough.join(exchange, socket, head, (error) =>
-          answer(() => fail(exchange, error)),
-        );
+        await join(exchange, socket, head, {
+          upstream: parts.upstream,
+          refuse: (error) => answer(() => fail(exchange, error)),
+        });
       if (exchange.errorCode === undefined) res.statusCode = exchange.upstreamStatus ?? 101;
     } else answer(() => refuse(exchange, admission));
   } catch (error) {

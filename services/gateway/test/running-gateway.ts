@@ -26,10 +26,14 @@ export interface RunningGateway {
 
 const KEY = 'sk-test-key';
 
-/** Starts a gateway with the YAML `settings` in front of `upstreamUrl`. */
-export async function startInFrontOf(upstreamUrl: string, settings = ''): Promise<RunningGateway> {
+/** Starts a gateway with the YAML `settings` in front of `upstreamUrl`; undefined: the settings say where. */
+export async function startInFrontOf(
+  upstreamUrl: string | undefined,
+  settings = '',
+): Promise<RunningGateway> {
   const file = join(await tempDir(), 'config.yaml');
-  writeFileSync(file, `listen_port: 0\nlisten_host: 127.0.0.1\ntarget_url: ${upstreamUrl}\n${settings}\n`);
+  const target = upstreamUrl === undefined ? '' : `target_url: ${upstreamUrl}\n`;
+  writeFileSync(file, `listen_port: 0\nlisten_host: 127.0.0.1\n${target}${settings}\n`);
   const load = (isReload: boolean) => loadConfig({ args: ['--config', file], env: {}, cwd: '/', isReload });
   const lines: string[] = [];
   const log = createLog({ level: 'debug', write: (text: string) => void lines.push(text) });

@@ -32,6 +32,7 @@ const FIXED: readonly (readonly [name: string, of: (config: Config) => unknown])
   ['listen_host', ({ listenHost }) => listenHost],
   ['listen_port', ({ listenPort }) => listenPort],
   ['target_url', ({ target }) => target],
+  ['upstreams', ({ upstreams }) => upstreams.map((entry) => [entry, entry.keys])],
   ['log_level', ({ logLevel }) => logLevel],
   ['tls', ({ tls }) => [tls?.certPem, tls?.keyPem]],
   ['redis', ({ redis }) => [redis?.reach, redis?.keyPrefix]],

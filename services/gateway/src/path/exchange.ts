@@ -3,6 +3,8 @@ import type { Customer, Decision, ErrorCode, Usage } from '@nexus/domain';
 import type { Price } from '@nexus/prices';
 import type { CallKind, CallReading } from '@nexus/tokens';
 import type { RefusalReply } from '../reply/refusal.ts';
+import type { Attempt } from '../upstream/attempt.ts';
+import type { NamedUpstream } from '../upstream/named-upstream.ts';
 import type { Identity } from './identify.ts';
 import type { Charged } from './owners.ts';
 import type { ShadowTrial } from './shadow.ts';
@@ -62,6 +64,10 @@ export interface Exchange {
   waitedMs?: number;
   /** Output tokens held for the answer. */
   reservedOutputTokens?: number;
+  /** Where it is to go; absent: there is one upstream alone. */
+  chosen?: NamedUpstream;
+  /** Its last sending, where there are several upstreams. */
+  attempt?: Attempt;
   /** True once the request was handed to a connected upstream socket: from then on it may have been worked on. */
   sent: boolean;
   /** True once the client was asked for its body, where it waits to be asked (`Expect: 100-continue`). */

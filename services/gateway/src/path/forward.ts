@@ -1,21 +1,29 @@
-import type { Usage } from '@nexus/domain';
+import type { Socket } from 'node:net';
+import type { GatewayError, Usage } from '@nexus/domain';
 import type { Flight } from '../ops/in-flight.ts';
-import type { MeteredUpstream } from '../upstream/metered.ts';
-import type { Passthrough } from '../upstream/passthrough.ts';
+import type { Call } from '../upstream/call.ts';
+import { Declined } from '../upstream/failures.ts';
+import type { Ways } from '../upstream/named-upstream.ts';
+import { Upstreams } from '../upstream/upstreams.ts';
 import type { Held } from './admit.ts';
 import type { Exchange } from './exchange.ts';
 
-/** The two ways upstream. */
-export interface Upstream {
-  readonly metered: MeteredUpstream;
-  readonly passthrough: Passthrough;
-}
+/** The two ways to the one upstream, or several upstreams. */
+export type Upstream = Ways | Upstreams;
 
 /** A reservation whose request has been upstream: it can only be settled. */
 export interface Forwarded {
   readonly forwarded: true;
   /** What the meter read from the answer; undefined where there was nothing to read. */
   readonly usage: Usage | undefined;
+}
+
+/**
+ * Chooses among several upstreams.
+ * @throws GatewayError `model_not_found` or `not_found` where none serves the request
+ */
+export function choose(exchange: Exchange, upstream: Upstream): void {
+  if (upstream instanceof Upstreams) exchange.chosen = upstream.choose(exchange);
 }
 
 /**
@@ -29,10 +37,67 @@ export async function forward(
   flight: Flight,
   upstream: Upstream,
 ): Promise<Forwarded> {
+  if (upstream instanceof Upstreams) return forwardToOneOf(upstream, exchange, flight);
   const way = exchange.kind === undefined ? upstream.passthrough : upstream.metered;
-  const call = way.send(exchange);
+  return follow(way.send(exchange), flight);
+}
+
+/** Waits for the end of a call, and reads its meter. */
+async function follow(call: Call, flight: Flight): Promise<Forwarded> {
   flight.call = call;
   await call.over;
   await call.meter?.settled();
   return { forwarded: true, usage: call.meter?.usage() };
+}
+
+/** The same, one attempt after the other, until an answer goes to the client or there is nobody left to ask. */
+async function forwardToOneOf(upstreams: Upstreams, exchange: Exchange, flight: Flight): Promise<Forwarded> {
+  const itinerary = upstreams.itinerary(exchange);
+  for (;;) {
+    const attempt = itinerary.next();
+    exchange.attempt = attempt;
+    try {
+      return await follow(attempt.send(exchange), flight);
+    } catch (error) {
+      if (!(error instanceof Declined)) itinerary.failed(attempt);
+      if (!itinerary.goesOn) throw error;
+    } finally {
+      attempt.end();
+    }
+    // What came before owes nothing: it wasn't sent, or its answer was an error that was given up.
+    exchange.sent = false;
+    exchange.cause = undefined;
+    if (exchange.res.destroyed) {
+      exchange.ending = 'client left';
+      return { forwarded: true, usage: undefined };
+    }
+  }
+}
+
+/** How a WebSocket is joined. */
+export interface Joining {
+  readonly upstream: Upstream;
+  /** Answers the client in place of the upstream, at once. */
+  readonly refuse: (error: GatewayError) => void;
+}
+
+/** Joins a client's WebSocket with the upstream's; resolves when either end is closed. */
+export async function join(
+  exchange: Exchange,
+  socket: Socket,
+  head: Buffer,
+  { upstream, refuse }: Joining,
+): Promise<void> {
+  if (!(upstream instanceof Upstreams)) return upstream.passthrough.join(exchange, socket, head, refuse);
+  const attempt = upstream.itinerary(exchange).next();
+  exchange.attempt = attempt;
+  attempt.begin();
+  try {
+    await attempt.upstream.ways.passthrough.join(exchange, socket, head, (error) => {
+      if (!socket.destroyed) attempt.failed();
+      refuse(error);
+    });
+  } finally {
+    attempt.end();
+  }
 }

@@ -9,6 +9,8 @@ export class Prices {
   #of: Config['prices'] | undefined;
   #list: PriceList | undefined;
   #provider: string | undefined;
+  /** By the origins of several upstreams. */
+  readonly #providers = new Map<string, string | undefined>();
 
   /** @param config the configuration that holds now */
   constructor(config: () => Config) {
@@ -22,9 +24,16 @@ export class Prices {
   find(exchange: Exchange, owners: readonly OwnerLimits[], atMs: number): Price | undefined {
     const { reading } = exchange;
     if (!reading) return undefined;
-    const pricing = this.#current().pricing(reading.model, atMs, this.#provider);
+    const list = this.#current();
+    const provider = exchange.chosen ? this.#providerAt(exchange.chosen.entry.target.origin) : this.#provider;
+    const pricing = list.pricing(reading.model, atMs, provider);
     if (pricing.kind === 'refused' && owners.some(hasBudget)) throw new GatewayError('model_not_priced');
     return 'price' in pricing ? pricing.price : undefined;
+  }
+
+  #providerAt(origin: string): string | undefined {
+    if (!this.#providers.has(origin)) this.#providers.set(origin, this.#list?.providerAt(origin));
+    return this.#providers.get(origin);
   }
 
   #current(): PriceList {
@@ -32,6 +41,7 @@ export class Prices {
     if (this.#list === undefined || this.#of !== prices) {
       this.#list = new PriceList({ entries: prices, unknownModel });
       this.#provider = this.#list.providerAt(target.origin);
+      this.#providers.clear();
       this.#of = prices;
     }
     return this.#list;

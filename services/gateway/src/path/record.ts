@@ -31,6 +31,8 @@ function endedRequest(exchange: Exchange, endedMs: number): EndedRequest {
     model: reading?.model,
     stream: reading?.stream ?? false,
     status: exchange.res.statusCode,
+    upstream: exchange.attempt?.upstream.name,
+    attempts: exchange.attempt?.number,
     upstreamStatus: exchange.upstreamStatus,
     upstreamRequestId: exchange.upstreamRequestId,
     degraded: decision?.degraded,

@@ -88,7 +88,7 @@ const TRY_AGAIN_MS = 1_000;
 export function replyError(exchange: Exchange, error: GatewayError): void {
   const headers: string[] = [];
   if (error.shouldRetry !== undefined) headers.push('x-should-retry', String(error.shouldRetry));
-  if (error.status === 503) headers.push(...retryAfter(TRY_AGAIN_MS));
+  if (error.status === 503) headers.push(...retryAfter(error.retryAfterMs ?? TRY_AGAIN_MS));
   if (error.status === 401) headers.push('www-authenticate', 'Bearer');
   const fields = { message: error.message, type: error.type, code: error.code };
   send(

@@ -19,8 +19,9 @@ export function isFinalStatus(status: number): boolean {
 }
 
 /** Whether the upstream refuses the gateway's own key: the client has no part in that, and must not see its words. */
-export function refusesOwnKey({ identity }: Exchange, status: number): boolean {
-  return (status === 401 || status === 403) && identity?.principal.upstreamKey !== undefined;
+export function refusesOwnKey({ identity, attempt }: Exchange, status: number): boolean {
+  if (status !== 401 && status !== 403) return false;
+  return identity?.principal.upstreamKey !== undefined || attempt?.usesOwnKey === true;
 }
 
 /** Notes for the record that an answer has begun. */
@@ -62,6 +63,7 @@ export function answerHeaders(
   if (clientNamedIt || headers['x-request-id'] === undefined) out.push('x-request-id', requestId);
   if (clientNamedIt || headers['request-id'] === undefined) out.push('request-id', requestId);
   if (status >= 400) out.push('x-nexus-source', 'upstream');
+  if (exchange.attempt) out.push('x-nexus-upstream', exchange.attempt.upstream.name);
   for (const limit of limits) out.push(limit);
   return out;
 }

@@ -2,12 +2,20 @@ import { type ErrorCode, GatewayError } from '@nexus/domain';
 
 /** Why Nexus itself ended a call upstream. */
 export class CallEnded extends Error {
-  readonly why: 'client left' | 'idle' | 'upstream invalid';
+  readonly why: 'client left' | 'idle' | 'upstream invalid' | 'declined';
 
   constructor(why: CallEnded['why'], options?: { cause?: unknown }) {
     super(why, options);
     this.name = 'CallEnded';
     this.why = why;
+  }
+}
+
+/** An answer was given up for another attempt: nothing of it has reached the client. */
+export class Declined extends Error {
+  constructor(status: number) {
+    super(`the answer ${status} was given up for another attempt`);
+    this.name = 'Declined';
   }
 }
 

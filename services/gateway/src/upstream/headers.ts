@@ -96,7 +96,11 @@ export function headersUpstream(
   rawHeaders: readonly string[],
   headers: IncomingHttpHeaders,
   identity: Identity,
-  options: { readonly metered: boolean },
+  options: {
+    readonly metered: boolean;
+    /** The field that carries the upstream's own key; absent: the credential that came, or its principal's. */
+    readonly credential?: { readonly name: string; readonly value: string } | undefined;
+  },
 ): string[] {
   const dropped = namedByConnection(headers.connection);
   const out: string[] = [];
@@ -108,8 +112,10 @@ export function headersUpstream(
     if (fate === 'drop' || (fate === 'coding' && options.metered)) continue;
     if (fate === 'credential') {
       const isBelieved = name.length === identity.header.length && name.toLowerCase() === identity.header;
-      const credential = isBelieved ? credentialUpstream(identity, headers) : undefined;
-      if (credential !== undefined) out.push(name, credential);
+      if (!isBelieved) continue;
+      const own = options.credential;
+      const credential = own ? own.value : credentialUpstream(identity, headers);
+      if (credential !== undefined) out.push(own ? own.name : name, credential);
     } else if (dropped.size === 0 || !dropped.has(name.toLowerCase())) out.push(name, value);
   }
   // A metered answer is read on its way: an encoded one would have to be decoded first.

@@ -6,7 +6,7 @@ import type { Exchange } from '../path/exchange.ts';
 import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } from './answer-head.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import type { Call } from './call.ts';
-import { CallEnded, upstreamFailure } from './failures.ts';
+import { CallEnded, Declined, upstreamFailure } from './failures.ts';
 import { headersUpstream } from './headers.ts';
 import { spliced } from './splice.ts';
 
@@ -46,7 +46,10 @@ export class MeteredUpstream {
     const request: Dispatcher.DispatchOptions = {
       path: this.#options.target.pathPrefix + (req.url ?? '/'),
       method: 'POST',
-      headers: headersUpstream(req.rawHeaders, req.headers, identity, { metered: true }),
+      headers: headersUpstream(req.rawHeaders, req.headers, identity, {
+        metered: true,
+        credential: exchange.attempt?.credential(exchange),
+      }),
       body: splice ? spliced(body, splice) : body,
     };
     const call = new MeteredCall(exchange, this.#pool, request, {
@@ -84,7 +87,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
   #over = false;
   #drainLimit: NodeJS.Timeout | undefined;
   #resolve: () => void = () => {};
-  #reject: (error: GatewayError) => void = () => {};
+  #reject: (error: GatewayError | Declined) => void = () => {};
   readonly #onClose = () => this.#clientLeft();
   readonly #onDrain = () => this.#controller?.resume();
 
@@ -147,6 +150,11 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     const exchange = this.#exchange;
     const now = this.#nowMs();
     this.#lastDataMs = now;
+    if (exchange.attempt?.heard(status, headers)) {
+      this.#finish(new Declined(status));
+      controller.abort(new CallEnded('declined'));
+      return;
+    }
     noteHead(exchange, status, headers, now);
     if (refusesOwnKey(exchange, status)) {
       this.#refusedKey = true;
@@ -248,7 +256,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     this.#controller?.abort(new CallEnded('client left'));
   }
 
-  #finish(failure?: GatewayError): void {
+  #finish(failure?: GatewayError | Declined): void {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#drainLimit);

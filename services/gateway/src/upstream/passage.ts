@@ -132,8 +132,10 @@ export class Passage {
   admits(answer: IncomingMessage): boolean {
     const { exchange } = this;
     const status = answer.statusCode ?? 0;
+    const isValid = isFinalStatus(status) || status === 101;
+    if (isValid) exchange.attempt?.heard(status, answer.headers);
     const refusedKey = refusesOwnKey(exchange, status);
-    if (refusedKey || !(isFinalStatus(status) || status === 101)) {
+    if (refusedKey || !isValid) {
       this.fail(new GatewayError(refusedKey ? 'upstream_refused_key' : 'upstream_invalid'));
       return false;
     }

@@ -99,7 +99,10 @@ export class Passthrough {
     const { req, identity } = passage.exchange;
     if (!identity) throw new GatewayError('internal_error');
     this.#passages.set(req, passage);
-    const flat = headersUpstream(req.rawHeaders, req.headers, identity, { metered: false });
+    const flat = headersUpstream(req.rawHeaders, req.headers, identity, {
+      metered: false,
+      credential: passage.exchange.attempt?.credential(passage.exchange),
+    });
     const length = req.headers['content-length'];
     const chunked = req.headers['transfer-encoding'] !== undefined;
     req.headers = {};
@@ -133,7 +136,10 @@ export class Passthrough {
     const passage = this.#passages.get(req);
     if (!passage) return;
     call.once('socket', () => passage.called(call));
-    call.prependOnceListener('upgrade', (answer) => passage.admits(answer));
+    call.prependOnceListener('upgrade', (answer) => {
+      const { attempt } = passage.exchange;
+      if (passage.admits(answer) && attempt) answer.headers['x-nexus-upstream'] = attempt.upstream.name;
+    });
     // httpxy gives any other answer to the client as it is, unless its socket has ended.
     call.prependOnceListener('response', (answer) => {
       if (!passage.admits(answer)) answer.destroy();

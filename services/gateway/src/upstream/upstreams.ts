@@ -1,0 +1,58 @@
+import type { UpstreamEntry } from '@nexus/config';
+import { GatewayError } from '@nexus/domain';
+import type { Log } from '@nexus/observe';
+import type { Exchange } from '../path/exchange.ts';
+import { Itinerary } from './itinerary.ts';
+import { NamedUpstream, plainPath, type Wanted, type Ways } from './named-upstream.ts';
+
+/** What several upstreams need. */
+export interface UpstreamsOptions {
+  /** Makes the two ways to one of them. */
+  readonly waysTo: (entry: UpstreamEntry) => Ways;
+  readonly nowMs: () => number;
+  readonly log: Log;
+}
+
+/** Several upstreams, in the order in which they are asked. */
+export class Upstreams {
+  readonly #all: readonly NamedUpstream[];
+  readonly #log: Log;
+
+  constructor(entries: readonly UpstreamEntry[], { waysTo, nowMs, log }: UpstreamsOptions) {
+    this.#log = log;
+    this.#all = entries.map((entry) => new NamedUpstream(entry, waysTo(entry), nowMs, log));
+    for (const upstream of this.#all)
+      upstream.fallback = this.#all.find(({ name }) => name === upstream.entry.fallback);
+  }
+
+  /**
+   * The first upstream that serves the exchange's path, and the model of a metered call.
+   * @throws GatewayError `model_not_found` for a metered call, else `not_found`
+   */
+  choose(exchange: Exchange): NamedUpstream {
+    const wanted = wantedBy(exchange);
+    const chosen = this.#all.find((upstream) => upstream.serves(wanted));
+    if (chosen) return chosen;
+    throw new GatewayError(wanted.isMetered ? 'model_not_found' : 'not_found');
+  }
+
+  /** Where the exchange goes, from the upstream on that was chosen for it. */
+  itinerary(exchange: Exchange): Itinerary {
+    const chosen = exchange.chosen ?? this.choose(exchange);
+    return new Itinerary(exchange, chosen, wantedBy(exchange), this.#log);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map(({ ways }) => closeWays(ways)));
+  }
+}
+
+/** Closes both ways to an upstream. */
+export async function closeWays({ metered, passthrough }: Ways): Promise<void> {
+  await metered.close();
+  passthrough.close();
+}
+
+function wantedBy({ path, kind, reading }: Exchange): Wanted {
+  return { path: plainPath(path), isMetered: kind !== undefined, model: reading?.model };
+}
