@@ -28,7 +28,7 @@ export interface TotalColumn {
 }
 
 /** The columns of a day's table that are numbers; `cost_nano_usd` stands behind them. */
-export const TOTAL_COLUMNS: readonly TotalColumn[] = [
+const TOTAL_COLUMNS: readonly TotalColumn[] = [
   { name: 'requests', field: 'requests' },
   { name: 'given_back', field: 'givenBack' },
   { name: 'unpriced', field: 'unpriced' },

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startSimulator } from '@nexus/simulator';
-import { freePort, type StartedProcess, startProcess, tempDir } from '@nexus/testkit';
+import { freePort, type StartedProcess, startProcess, tempDir, until } from '@nexus/testkit';
 import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { chat } from './https-client.ts';
@@ -79,6 +79,43 @@ describe('the bundle that images are made of', () => {
     expect([(await call()).status, (await call()).status]).toEqual([200, 429]);
     expect((await redis.client.keys('{nexus}:*')).length).toBeGreaterThan(0);
   });
+
+  it.skipIf(noRedis).each(['in a file', 'in Redis'])(
+    'keeps a ledger %s, and reports from it',
+    async (place) => {
+      const simulator = await startSimulator();
+      onTestFinished(simulator.close);
+      const redis = place === 'in Redis' ? await startRedis() : undefined;
+      onTestFinished(async () => {
+        redis?.client.disconnect();
+        await redis?.process.stop();
+      });
+      const where = redis ? `redis_url: ${redis.url}` : '';
+      const settings = `target_url: ${simulator.url}\n${where}\nledger: { path: ${join(await tempDir(), 'ledger.db')} }`;
+      const { gateway, url } = await start(settings);
+      onTestFinished(() => gateway[Symbol.asyncDispose]());
+      const { headers, body } = chat();
+      const answer = await fetch(`${url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { ...headers },
+        body: String(body),
+      });
+      expect(answer.status).toBe(200);
+      await answer.text();
+      const file = join(await tempDir(), 'config.yaml');
+      writeFileSync(file, `${settings}\n`);
+      const report = await until(
+        async () => {
+          const args = [join(dist, 'main.js'), 'usage', '--config', file, '--json'];
+          const { total } = JSON.parse((await run(process.execPath, args)).stdout);
+          return total.requests > 0 && total;
+        },
+        { withinMs: 20_000, everyMs: 100 },
+      );
+      expect(report.requests).toBe(1);
+      expect(report.input_tokens).toBe(simulator.usageServed().reportedPromptTokens);
+    },
+  );
 
   it('counts a long text in its thread, exactly as it counts a short one', async () => {
     const simulator = await startSimulator();

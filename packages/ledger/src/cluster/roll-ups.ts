@@ -34,7 +34,7 @@ const SCAN_COUNT = 1_000;
 const DAY_SLACK_MS = 2 * 86_400_000;
 
 /** What stands for names of which a day has too many. */
-export const OTHERS = '(others)';
+const OTHERS = '(others)';
 
 /**
  * The sums of each day in Redis, by everything that a report can be broken down by: for a cluster without PostgreSQL. Clients can invent customers

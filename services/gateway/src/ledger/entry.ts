@@ -2,7 +2,7 @@ import { type LedgerEntry, NO_USAGE } from '@nexus/domain';
 import type { Exchange } from '../path/exchange.ts';
 
 /** There is but one. */
-export const TENANT = 'default';
+const TENANT = 'default';
 
 /**
  * The record of an exchange that held a reservation, once its usage is settled.
@@ -27,6 +27,7 @@ export function ledgerEntry(
     customer: customer?.name,
     feature,
     model: reading?.model,
+    upstream: exchange.attempt?.upstream.name,
     status: res.statusCode,
     ending,
     isCharged,

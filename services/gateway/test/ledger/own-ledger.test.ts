@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { startSimulator } from '@nexus/simulator';
 import { tempDir, until } from '@nexus/testkit';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startInFrontOf, startWithSimulator } from '../running-gateway.ts';
 
 const PATIENT = { withinMs: 20_000 };
@@ -89,6 +90,24 @@ describe('a gateway with a ledger in a file', () => {
     expect((await broken.chat()).status).toBe(502);
     const failed = (await records(path, 3)).find(({ status }) => status === 502);
     expect(failed).toMatchObject({ charged: 0, input_tokens: 0, output_tokens: 0, cost_nano_usd: null });
+  });
+
+  it('names the upstream that answered, where there are several', async () => {
+    const [one, other] = [await startSimulator(), await startSimulator()];
+    onTestFinished(() => one.close());
+    onTestFinished(() => other.close());
+    const path = join(await tempDir(), 'ledger.db');
+    const upstreams = `upstreams:
+  - { name: one, target_url: "${one.url}", models: ["gpt-4o-mini"] }
+  - { name: other, target_url: "${other.url}", models: ["*"] }`;
+    const running = await startInFrontOf(one.url, `${upstreams}\nledger: { path: ${path} }\n${KEYS}`);
+    await (await running.chat()).text();
+    await (await running.chat({ model: 'gpt-4o' })).text();
+    const rows = await records(path, 2);
+    expect(Object.fromEntries(rows.map(({ model, upstream }) => [model, upstream]))).toEqual({
+      'gpt-4o-mini': 'one',
+      'gpt-4o': 'other',
+    });
   });
 
   it('has every record when it has ended', async () => {
