@@ -118,7 +118,7 @@ describe.skipIf(noRedis)('a request that comes alone', () => {
           }
           await close();
         }),
-        { numRuns: 80 },
+        { numRuns: 50 },
       );
     },
     LONG_MS,
@@ -176,7 +176,7 @@ describe.skipIf(noRedis)('a request that comes alone', () => {
           }
           await close();
         }),
-        { numRuns: 60 },
+        { numRuns: 40 },
       );
     },
     LONG_MS,
