@@ -41,7 +41,7 @@ export class Drain {
     await emptyBacklog(server);
     // Of net's server: http's would also close connections whose request has arrived and isn't read yet.
     const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
-    for (let turns = 0; turns < QUIET_TURNS; turns++) await turn();
+    await Promise.race([quiet(server, Math.min(noticeMs, QUIET_MS)), hurried]);
     server.closeIdleConnections();
     const grace = new AbortController();
     const tooLong = wait(this.#graceMs, undefined, { signal: grace.signal }).catch(() => {});
@@ -54,6 +54,31 @@ export class Drain {
     await closed;
   }
 }
+
+/** A proxy that has sent nothing for so long on the connections that it keeps is not about to. */
+const QUIET_MS = 500;
+/** Whatever still comes: so long is waited for such a pause. */
+const LONGEST_UNQUIET_MS = 3_000;
+
+/**
+ * Waits until no request has come for `forMs`. A proxy in front goes on to use the connections that it has open, each for one request more, since its
+ * answer closes it; closed under its hand, a POST that it just sent would be lost.
+ */
+async function quiet(server: Server, forMs: number): Promise<void> {
+  let lastMs = performance.now();
+  const beganMs = lastMs;
+  const onRequest = () => {
+    lastMs = performance.now();
+  };
+  server.on('request', onRequest);
+  do {
+    for (let turns = 0; turns < QUIET_TURNS; turns++) await turn();
+    await wait(Math.min(forMs, QUIET_LOOK_MS));
+  } while (performance.now() - lastMs < forMs && performance.now() - beganMs < LONGEST_UNQUIET_MS);
+  server.off('request', onRequest);
+}
+
+const QUIET_LOOK_MS = 50;
 
 /** Turns of the event loop without a new connection, after which none is taken to wait. */
 const QUIET_TURNS = 5;
