@@ -2,9 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LedgerEntry } from '@nexus/domain';
 import { tempDir, until } from '@nexus/testkit';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type LedgerChange, type LedgerStore, OwnLedger, SqliteLedger } from '../src/index.ts';
 import { entry } from './entries.ts';
+
+// Longer than any wait in a test: a machine that is busy with others fails none.
+vi.setConfig({ testTimeout: 60_000 });
 
 const PATIENT = { withinMs: 20_000 };
 const DAY = { since: '2026-11-03', until: '2026-11-03', by: [] };

@@ -1,10 +1,13 @@
 import { until } from '@nexus/testkit';
 import { noPostgres, startPostgres, type TestPostgres } from '@nexus/testkit/postgres-server';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PostgresLedger } from '../src/postgres/postgres-ledger.ts';
 import { entry } from './entries.ts';
 import { storeContract } from './store-contract.ts';
+
+// Longer than any wait in a test: a machine that is busy with others fails none.
+vi.setConfig({ testTimeout: 60_000 });
 
 const PATIENT = { withinMs: 20_000 };
 

@@ -2,12 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { tempDir } from '@nexus/testkit';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Dimension } from '../src/index.ts';
 import { SqliteLedger } from '../src/sqlite/sqlite-ledger.ts';
 import { SqliteTables } from '../src/sqlite/sqlite-tables.ts';
 import { entry } from './entries.ts';
 import { storeContract } from './store-contract.ts';
+
+// Longer than any wait in a test: a machine that is busy with others fails none.
+vi.setConfig({ testTimeout: 60_000 });
 
 async function ledgerIn(path?: string, timeZone = 'UTC'): Promise<SqliteLedger> {
   const ledger = new SqliteLedger({ path: path ?? join(await tempDir(), 'ledger.db'), timeZone });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { LedgerEntry } from '@nexus/domain';
 import { startProcess, tempDir, until } from '@nexus/testkit';
 import { noRedis, startRedis, type TestRedis } from '@nexus/testkit/redis-server';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   entryText,
   type LedgerChange,
@@ -16,6 +16,9 @@ import {
   usageReport,
 } from '../src/index.ts';
 import { entry } from './entries.ts';
+
+// Longer than any wait in a test: a machine that is busy with others fails none.
+vi.setConfig({ testTimeout: 60_000 });
 
 const PATIENT = { withinMs: 20_000 };
 const NOVEMBER = { since: '2026-11-01', until: '2026-11-30' };

@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { Reservation } from '@nexus/domain';
 import { startRedisProxy, until } from '@nexus/testkit';
 import { noRedis, startRedis, type TestRedis } from '@nexus/testkit/redis-server';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { connectRedis, InsuredLimiter, RedisLimiter } from '../../src/index.ts';
 import { demand, MINUTE_MS, owner, rate } from '../limit-shapes.ts';
 import { PATIENT_MS, SILENT_MS } from './insured-harness.ts';
+
+// Longer than any wait in a test: a machine that is busy with others fails none.
+vi.setConfig({ testTimeout: 60_000 });
 
 const PATIENT = { withinMs: 20_000 };
 const OWNERS = [owner('key:a', rate('requests', 1_000_000, MINUTE_MS, 1_000_000))];

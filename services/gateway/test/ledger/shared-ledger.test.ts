@@ -5,9 +5,12 @@ import { startSimulator } from '@nexus/simulator';
 import { type StartedProcess, startProcess, tempDir, until } from '@nexus/testkit';
 import { noPostgres, startPostgres } from '@nexus/testkit/postgres-server';
 import { noRedis, startRedis } from '@nexus/testkit/redis-server';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type RunningGateway, startInFrontOf } from '../running-gateway.ts';
 import { nexus } from './run-command.ts';
+
+// Longer than any wait in a test: a machine that is busy with others fails none.
+vi.setConfig({ testTimeout: 60_000 });
 
 const PATIENT = { withinMs: 20_000 };
 /** Until others take over what a dead instance has taken from the stream. */

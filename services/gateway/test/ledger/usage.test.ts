@@ -1,9 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir, until } from '@nexus/testkit';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { startWithSimulator } from '../running-gateway.ts';
 import { nexus } from './run-command.ts';
+
+// Longer than any wait in a test: a machine that is busy with others fails none.
+vi.setConfig({ testTimeout: 60_000 });
 
 const PATIENT = { withinMs: 20_000 };
 const TOKEN = 'hidden-token-of-a-reader';
