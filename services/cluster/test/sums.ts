@@ -99,8 +99,12 @@ function* countedInRedis(
     const sum = tokensOf(linesOf(own));
     const forgotten = own.filter(({ endedMs }) => isForgotten(endedMs, outage));
     const least = sum - tokensOf(linesOf(forgotten));
-    // What died with an instance is held, or was settled just before its line was written.
-    const most = sum + unlogged.filter((call) => call.key === key).reduce((all, call) => all + call.asked, 0);
+    // What died with an instance is held, or was settled just before its line was written. What was settled about when Redis lost its
+    // memory may be given back to it twice: the window is never taken for emptier than it is.
+    const most =
+      sum +
+      tokensOf(linesOf(forgotten)) +
+      unlogged.filter((call) => call.key === key).reduce((all, call) => all + call.asked, 0);
     if (dayUsed < least || dayUsed > most)
       yield `S4: of ${key} ${least} to ${most} tokens were settled, and its day shows ${dayUsed}`;
   }
