@@ -11,7 +11,7 @@ export type AuditView = Readonly<Record<string, string | number | readonly strin
 export interface AuditRecord {
   /** Milliseconds since 1970, by the clock of the machine on which it was made. */
   readonly atMs: number;
-  /** `token:ops` for a token of the admin API, `user:alice@host` for a user of the operating system. */
+  /** `api:ops` for a token of the admin API, `cli:alice@host` for a user of the operating system. */
   readonly by: string;
   readonly action: AuditAction;
   /** Public name of what was changed: `key:search-2`. */

@@ -70,6 +70,11 @@ export class IssuedKeys {
     return this.#secrets.get(hash);
   }
 
+  /** All of them, refused ones too. */
+  records(): Iterable<KeyRecord> {
+    return this.#records.values();
+  }
+
   byId(id: string): KeyRecord | undefined {
     return this.#records.get(id);
   }

@@ -1,13 +1,15 @@
-import type { AuditAction, AuditView } from './audit.ts';
+import type { AuditAction, AuditRecord, AuditView } from './audit.ts';
 import { type KeyKeeper, LONGEST_RECORD } from './key-keeper.ts';
 import { type KeyRecord, keyStatus, recordText } from './key-record.ts';
 
 /** Who makes a change, and when. */
 export interface Doer {
-  /** As in an audit record: `token:ops`, `user:alice@host`. */
+  /** As in an audit record: `api:ops`, `cli:alice@host`. */
   readonly by: string;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
+  /** Hears of the change once it is made, for the log. */
+  readonly onDone?: (audit: AuditRecord) => void;
 }
 
 /** Why a change was not made. */
@@ -104,7 +106,7 @@ const MOST_TURNS = 20;
 async function change(
   keeper: KeyKeeper,
   id: string,
-  { by, nowMs }: Doer,
+  { by, nowMs, onDone }: Doer,
   action: AuditAction,
   next: (kept: KeyRecord | undefined) => KeyRecord,
 ): Promise<KeyRecord> {
@@ -121,7 +123,10 @@ async function change(
       after: shownKey(record),
     };
     const outcome = await keeper.put(record, audit);
-    if (outcome === 'done') return record;
+    if (outcome === 'done') {
+      onDone?.(audit);
+      return record;
+    }
     if (outcome === 'full') throw new IssuingError('full', id);
   }
   throw new Error('The key was changed by others again and again');

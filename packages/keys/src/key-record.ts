@@ -53,14 +53,14 @@ export function readRecord(text: string): KeyRecord | undefined {
   if (given === undefined) return undefined;
   const { id, revision, hash, createdMs, createdBy } = given;
   const required = typeof id === 'string' && typeof hash === 'string' && HASH.test(hash);
-  if (!required || !isWhole(revision) || !isWhole(createdMs) || typeof createdBy !== 'string')
+  if (!required || !isWhole(revision) || !isTime(createdMs) || typeof createdBy !== 'string')
     return undefined;
   const { team, tier, models, expiresMs, revokedMs, replaces } = given;
   if (team !== undefined && typeof team !== 'string') return undefined;
   if (tier !== undefined && typeof tier !== 'string') return undefined;
   if (models !== undefined && !(Array.isArray(models) && models.every(isText))) return undefined;
-  if (expiresMs !== undefined && !isWhole(expiresMs)) return undefined;
-  if (revokedMs !== undefined && !isWhole(revokedMs)) return undefined;
+  if (expiresMs !== undefined && !isTime(expiresMs)) return undefined;
+  if (revokedMs !== undefined && !isTime(revokedMs)) return undefined;
   if (replaces !== undefined && !(Array.isArray(replaces) && replaces.every(isEarlier))) return undefined;
   return Object.freeze({
     id,
@@ -92,6 +92,13 @@ export function isWhole(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
+/** The last instant that a date can be (ECMA-262 §21.4.1.1). */
+const LAST_TIME_MS = 8.64e15;
+
+function isTime(value: unknown): value is number {
+  return isWhole(value) && value <= LAST_TIME_MS;
+}
+
 function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
@@ -99,5 +106,5 @@ function isText(value: unknown): value is string {
 function isEarlier(value: unknown): value is EarlierSecret {
   if (typeof value !== 'object' || value === null || !('hash' in value) || !('untilMs' in value))
     return false;
-  return typeof value.hash === 'string' && HASH.test(value.hash) && isWhole(value.untilMs);
+  return typeof value.hash === 'string' && HASH.test(value.hash) && isTime(value.untilMs);
 }

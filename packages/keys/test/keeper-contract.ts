@@ -9,7 +9,7 @@ export interface KeeperPair {
 }
 
 export const HASH = 'ab'.repeat(32);
-export const DOER: Doer = { by: 'token:ops', nowMs: 1_800_000_000_000 };
+export const DOER: Doer = { by: 'api:ops', nowMs: 1_800_000_000_000 };
 
 export function hash(number: number): string {
   return number.toString(16).padStart(64, '0');
@@ -34,7 +34,7 @@ export function keeperContract(open: (options?: { mostKeys: number }) => Promise
       expect(await two.changes(first.position)).toMatchObject({ isWhole: false, records: [] });
       await createKey(two, { id: 'b', hash: hash(2) }, DOER);
       const next = await one.changes(first.position);
-      expect(next).toMatchObject({ isWhole: false, records: [{ id: 'b', createdBy: 'token:ops' }] });
+      expect(next).toMatchObject({ isWhole: false, records: [{ id: 'b', createdBy: 'api:ops' }] });
       expect(await one.find('search-2')).toEqual(record);
       expect(await one.find('nobody')).toBeUndefined();
     });
@@ -68,7 +68,7 @@ export function keeperContract(open: (options?: { mostKeys: number }) => Promise
     it('keeps earlier secrets for the overlap, and no longer than that of the last rotation', async () => {
       const { one } = await open();
       await createKey(one, { id: 'a', hash: hash(1) }, DOER);
-      const at = (ms: number): Doer => ({ by: 'user:x', nowMs: DOER.nowMs + ms });
+      const at = (ms: number): Doer => ({ by: 'cli:x', nowMs: DOER.nowMs + ms });
       await rotateKey(one, { id: 'a', hash: hash(2), overlapMs: 1_000 }, DOER);
       const second = await rotateKey(one, { id: 'a', hash: hash(3), overlapMs: 500 }, at(100));
       expect(second.replaces).toEqual([
@@ -125,13 +125,13 @@ export function keeperContract(open: (options?: { mostKeys: number }) => Promise
       await rotateKey(
         one,
         { id: 'a', hash: hash(7), overlapMs: 60_000 },
-        { by: 'user:eve@host', nowMs: DOER.nowMs + 5 },
+        { by: 'cli:eve@host', nowMs: DOER.nowMs + 5 },
       );
       await revokeKey(two, 'a', DOER);
       const audits = await two.audits(100);
       expect(audits).toMatchObject([
         { action: 'key revoked', before: { revoked: null }, after: { revoked: '2027-01-15T08:00:00.000Z' } },
-        { action: 'key rotated', by: 'user:eve@host', atMs: DOER.nowMs + 5 },
+        { action: 'key rotated', by: 'cli:eve@host', atMs: DOER.nowMs + 5 },
         { action: 'key created', subject: 'key:a', before: null, after: { team: 'search', tier: null } },
       ]);
       expect(JSON.stringify(audits)).not.toMatch(/[0-9a-f]{32}/);

@@ -3,6 +3,7 @@ import { GatewayError } from '@nexus/domain';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { addAdminApi } from './admin/api.ts';
 import { AdminDoor } from './admin/door.ts';
+import { keyRoutes } from './admin/keys.ts';
 import { ownerRoutes } from './admin/owners.ts';
 import { fail, handle, type Parts } from './handle.ts';
 import { usageRoute } from './ledger/usage-route.ts';
@@ -67,8 +68,15 @@ export function adminApp(parts: Parts, inside: HealthParts): Express {
   app.get('/health', healthInside(inside));
   app.get('/ready', ready(inside));
   app.get('/metrics', metricsPage(parts.metrics));
+  const keyParts = {
+    get config() {
+      return parts.config;
+    },
+    keys: inside.keys,
+    log: parts.log,
+  };
   const door = new AdminDoor(() => parts.config.adminTokens);
-  addAdminApi(app, [...ownerRoutes(parts), usageRoute(parts)], door, parts.log);
+  addAdminApi(app, [...ownerRoutes(parts), usageRoute(parts), ...keyRoutes(keyParts)], door, parts.log);
   app.use(notFound(parts));
   app.use(errorDoor(parts));
   return app;

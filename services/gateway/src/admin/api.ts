@@ -1,9 +1,9 @@
 import type { AdminScope, AdminToken } from '@nexus/config';
 import type { Log } from '@nexus/observe';
-import express, { type Express, type Request, type Response } from 'express';
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { AdminDoor } from './door.ts';
 import { openApi } from './openapi.ts';
-import { NOT_FOUND, ProblemError, sendProblem } from './problem.ts';
+import { NOT_FOUND, ProblemError, sendProblem, UNREADABLE_PATH } from './problem.ts';
 
 /** What a call answers: JSON, or a text of its own type. */
 export type AdminAnswer =
@@ -55,8 +55,15 @@ export function addAdminApi(app: Express, routes: readonly AdminRoute[], door: A
     });
   }
   app.use((req, res, next) => api(req, res, next));
+  app.use('/admin', unreadablePath);
   app.use('/admin', (_req, res) => sendProblem(res, NOT_FOUND));
 }
+
+/** A path with broken percent-encoding is Express' error, and the caller's (RFC 3986 §2.1). */
+const unreadablePath: ErrorRequestHandler = (error, _req, res, next) => {
+  if (error instanceof URIError) sendProblem(res, UNREADABLE_PATH);
+  else next(error);
+};
 
 async function serve(
   route: AdminRoute,

@@ -36,3 +36,9 @@ export const NOT_FOUND: Problem = {
   title: 'Not Found',
   detail: 'There is nothing here. GET /admin/openapi.json lists what there is.',
 };
+
+export const UNREADABLE_PATH: Problem = {
+  status: 400,
+  title: 'Bad Request',
+  detail: 'The path cannot be decoded.',
+};

@@ -1,6 +1,6 @@
 import type { Limiter } from '@nexus/domain';
-import type { IssuedKeys } from '@nexus/keys';
 import type { RequestHandler } from 'express';
+import type { Keys } from '../keys/open-keys.ts';
 import type { Drain } from './drain.ts';
 import type { InFlight } from './in-flight.ts';
 import type { LiveConfig } from './live-config.ts';
@@ -11,7 +11,7 @@ export interface HealthParts {
   readonly inFlight: InFlight;
   readonly drain: Drain;
   readonly live: LiveConfig;
-  readonly keys: { readonly issued: IssuedKeys };
+  readonly keys: Keys;
   readonly nowMs: () => number;
 }
 
