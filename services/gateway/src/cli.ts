@@ -1,5 +1,6 @@
 import { check } from './commands/check.ts';
 import { explain } from './commands/explain.ts';
+import { keys } from './commands/keys.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { replay } from './commands/replay.ts';
 import { simulate } from './commands/simulate.ts';
@@ -16,6 +17,7 @@ Usage
   nexus check [FILE]     test a configuration: every problem with its line and the remedy
   nexus simulate         run the stand-in OpenAI by itself
   nexus verify           drive a running deployment beyond its limits, and judge what it let through
+  nexus keys             create, list, rotate and revoke keys while Nexus runs
   nexus explain ID       say why a request was refused
   nexus replay           try another configuration on requests of the past
   nexus usage            what was used and what it cost, by team, key, customer, model, day
@@ -49,6 +51,8 @@ export async function run(args: readonly string[]): Promise<number> {
       return check(rest);
     case 'explain':
       return explain(rest);
+    case 'keys':
+      return keys(rest);
     case 'reconcile':
       return reconcile(rest);
     case 'replay':
