@@ -5,7 +5,7 @@ const PUT = '[redacted]';
 
 /** Skips the patterns where none can match, which is nearly every text that is logged. */
 const SUSPICIOUS =
-  /sk-|[spr]k_|key|token|secret|pass|pwd|auth|cookie|credential|signature|sig=|bearer|basic|:\/\/|eyJ|AIza|A[KS]IA|sess|xai|hf_|gsk|gh[a-z]_|github_|glpat|xox|npm_|whsec|PRIVATE|is not valid|invalid header/i;
+  /sk-|[spr]k_|key|token|secret|pass|pwd|auth|cookie|credential|signature|sig=|bearer|basic|:\/\/|eyJ|AIza|A[KS]IA|sess|xai|hf_|gsk|gh[a-z]_|github_|glpat|xox|npm_|nxs_|whsec|PRIVATE|is not valid|invalid header/i;
 
 /** A value without quotes. It ends late: a password may hold brackets and commas. */
 const VALUE = String.raw`[^\s"'\x60&]+`;
@@ -23,9 +23,9 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
   // OpenAI, Anthropic, OpenRouter, Stripe: sk-…, pk_…; a long one also in the middle of a word, as in `\nsk-…`.
   [/(?<![A-Za-z0-9])[spr]k[-_][A-Za-z0-9_-]{3,}/gi, PUT],
   [/sk-(?=[A-Za-z_-]{0,200}\d)[A-Za-z0-9_-]{16,}/gi, PUT],
-  // Other issuers' prefixes: OpenAI sessions, Groq, xAI, Hugging Face, GitHub, GitLab, Slack, npm, Google, AWS; JWTs.
+  // Other issuers' prefixes: OpenAI sessions, Groq, xAI, Hugging Face, GitHub, GitLab, Slack, npm, Google, AWS, Nexus itself; JWTs.
   [
-    /(?<![A-Za-z0-9])(?:sess-|gsk_|xai-|hf_|gh[a-z]_|github_pat_|glpat-|xox[a-z]-|npm_|whsec_)[A-Za-z0-9_-]{8,}/g,
+    /(?<![A-Za-z0-9])(?:sess-|gsk_|xai-|hf_|gh[a-z]_|github_pat_|glpat-|xox[a-z]-|npm_|nxs_|whsec_)[A-Za-z0-9_-]{8,}/g,
     PUT,
   ],
   [/AIza[A-Za-z0-9_-]{16,}/g, PUT],

@@ -11,6 +11,7 @@ const LEAKS: readonly string[] = [
   'upstream said: "sk-CANARY".',
   String.raw`{\n\"note\":\"x\nsk-CANARY0123456789CANARY\"}`,
   'SK-CANARYCANARY',
+  'refused nxs_CANARYCANARY here',
   'Bearer CANARY',
   'bearer   CANARY.CANARY-CANARY',
   'BEARER\tCANARY',

@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { startWithSimulator } from '../running-gateway.ts';
 
@@ -111,6 +112,7 @@ describe('the admin API', () => {
     const running = await startWithSimulator(SETTINGS);
     const { body } = await ask(running, '/admin/openapi.json');
     expect(body.openapi).toBe('3.1.0');
+    expect(await new Validator().validate(body)).toMatchObject({ valid: true });
     for (const [path, operations] of Object.entries<
       Record<string, { parameters: { name: string; in: string }[] }>
     >(body.paths)) {
