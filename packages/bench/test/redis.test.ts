@@ -41,8 +41,10 @@ describe.skipIf(missing)('a Redis of the measurement', () => {
     LONG_MS,
   );
 
-  it('is asked by B6, which knows what an admission costs in it and how much memory a key takes', // A machine that stands still for seconds makes Redis look away.
-  { timeout: LONG_MS, retry: 2 }, async () => {
+  it('is asked by B6, which knows what an admission costs in it and how much memory a key takes', { // A machine that stands still for seconds makes Redis look away.
+    timeout: LONG_MS,
+    retry: 2,
+  }, async () => {
     const said: string[] = [];
     const [time, memory] = await redisTime({
       machine: { deviceCores: undefined },

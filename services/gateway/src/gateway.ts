@@ -79,7 +79,8 @@ export async function startGateway(
   const turns = new Turns({ longestMs: config.maxWaitMs, nowMs });
   const metrics = createMetrics({
     version: VERSION,
-    present: () => presentState({ limiter, onRedisFailure: config.onRedisFailure, inFlight, turns, drain, ledger }),
+    present: () =>
+      presentState({ limiter, onRedisFailure: config.onRedisFailure, inFlight, turns, drain, ledger }),
     nowMs,
   });
   const waysTo = (to: Target) => ({
