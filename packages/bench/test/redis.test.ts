@@ -41,7 +41,8 @@ describe.skipIf(missing)('a Redis of the measurement', () => {
     LONG_MS,
   );
 
-  it('is asked by B6, which knows what an admission costs in it and how much memory a key takes', { // A machine that stands still for seconds makes Redis look away.
+  // A machine that stands still for seconds makes Redis look away.
+  it('is asked by B6, which knows what an admission costs in it and how much memory a key takes', {
     timeout: LONG_MS,
     retry: 2,
   }, async () => {
