@@ -1,4 +1,4 @@
-import type { Config } from '@nexus/config';
+import type { Config, Principals } from '@nexus/config';
 import type { Limiter, OwnerLimits } from '@nexus/domain';
 import { shownBucket, shownLimit } from '../ops/shown-limits.ts';
 import type { AdminRoute } from './api.ts';
@@ -9,6 +9,7 @@ const LIST = { type: 'object', additionalProperties: true };
 /** What the routes about owners look at. */
 export interface OwnerParts {
   readonly config: Config;
+  readonly principals: Principals;
   readonly limiter: Limiter;
 }
 
@@ -58,7 +59,7 @@ export function ownerRoutes(parts: OwnerParts): readonly AdminRoute[] {
         const { owner } = req.query;
         if (owner === undefined)
           return { json: { buckets: await bucketsOf([...ownersOf(parts.config).values()], parts) } };
-        return { json: { buckets: await bucketsOf([find(owner, parts.config)], parts) } };
+        return { json: { buckets: await bucketsOf([find(owner, parts)], parts) } };
       },
     },
     {
@@ -85,14 +86,16 @@ export function ownerRoutes(parts: OwnerParts): readonly AdminRoute[] {
   ];
 }
 
-function find(owner: unknown, config: Config): OwnerLimits {
-  const found =
-    typeof owner === 'string' ? (ownersOf(config).get(owner) ?? customerOf(owner, config)) : undefined;
-  if (found) return found;
+function find(owner: unknown, { config, principals }: OwnerParts): OwnerLimits {
+  if (typeof owner === 'string') {
+    const key = owner.startsWith('key:') ? principals.byId(owner.slice('key:'.length))?.limits : undefined;
+    const found = ownersOf(config).get(owner) ?? customerOf(owner, config) ?? key;
+    if (found) return found;
+  }
   throw new ProblemError({
     status: 404,
     title: 'Not Found',
-    detail: 'The configuration names no such owner with limits. GET /admin/v1/limits lists them.',
+    detail: 'There is no such owner with limits. GET /admin/v1/limits lists those of the configuration.',
   });
 }
 

@@ -67,6 +67,8 @@ describe('keys in the admin API', () => {
       },
     });
     expect(await status(running, created.body.key)).toBe(200);
+    const limits = await ask(running, 'GET', '/admin/v1/limits?owner=key:app-2', undefined, READER);
+    expect(limits.body).toMatchObject({ buckets: [{ limit: 'key:app-2/requests_per_day', size: 2 }] });
     const rotated = await ask(running, 'POST', '/admin/v1/keys/app-2/rotate', { overlap: '1h' });
     expect(rotated.status).toBe(200);
     for (const key of [created.body.key, rotated.body.key]) expect(await status(running, key)).toBe(200);
