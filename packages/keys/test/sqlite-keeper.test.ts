@@ -88,4 +88,20 @@ describe('keys in a file', () => {
     await expect(createKey(keeper, { id: 'b', hash: HASH }, DOER)).rejects.toThrow(/later version/);
     expect(readFileSync(later).length).toBeGreaterThan(0);
   });
+
+  it('are read once a file that is being made is free', async () => {
+    const path = await newPath();
+    const keeper = open(path);
+    const other = new DatabaseSync(path);
+    onTestFinished(() => other.close());
+    other.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE nexus_requests (id TEXT)');
+    const order: string[] = [];
+    const questions = [keeper.changes(undefined), keeper.find('a'), keeper.audits(5)];
+    const answers = Promise.all(questions).then(() => order.push('answered'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    order.push('released');
+    other.exec('COMMIT; PRAGMA locking_mode = NORMAL; SELECT * FROM nexus_requests');
+    await answers;
+    expect(order).toEqual(['released', 'answered']);
+  });
 });

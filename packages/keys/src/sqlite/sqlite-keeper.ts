@@ -6,7 +6,7 @@ import { AUDIT_KEPT, type AuditRecord, auditText, readAudit } from '../audit.ts'
 import { type KeyChanges, type KeyKeeper, MOST_KEYS, type Position, type PutOutcome } from '../key-keeper.ts';
 import { type KeyRecord, readRecord, recordText } from '../key-record.ts';
 
-/** A write that finds the file locked tries again that often, for so long: the ledger writes its batches into the same file. */
+/** Who finds the file locked tries again that often, for so long: the ledger makes its tables and writes its batches in the same file. */
 const RETRY_MS = 10;
 const RETRY_WITHIN_MS = 5_000;
 
@@ -33,7 +33,11 @@ export class SqliteKeyKeeper implements KeyKeeper {
     this.#mostKeys = mostKeys;
   }
 
-  async changes(since: Position | undefined): Promise<KeyChanges> {
+  changes(since: Position | undefined): Promise<KeyChanges> {
+    return whenFree(() => this.#changes(since));
+  }
+
+  #changes(since: Position | undefined): KeyChanges {
     const db = this.#reading();
     const state = db?.prepare('SELECT epoch, version FROM nexus_key_state').get();
     if (db === undefined || state === undefined) return { position: undefined, isWhole: true, records: [] };
@@ -47,12 +51,14 @@ export class SqliteKeyKeeper implements KeyKeeper {
   }
 
   async find(id: string): Promise<KeyRecord | undefined> {
-    const row = this.#reading()?.prepare('SELECT record FROM nexus_keys WHERE id = ?').get(id);
+    const row = await whenFree(() =>
+      this.#reading()?.prepare('SELECT record FROM nexus_keys WHERE id = ?').get(id),
+    );
     return row === undefined ? undefined : readRecord(String(row.record));
   }
 
-  async put(record: KeyRecord, audit: AuditRecord): Promise<PutOutcome> {
-    return this.#write((db) => {
+  put(record: KeyRecord, audit: AuditRecord): Promise<PutOutcome> {
+    return this.#write((db): PutOutcome => {
       const kept = db.prepare('SELECT revision FROM nexus_keys WHERE id = ?').get(record.id);
       if (Number(kept?.revision ?? 0) + 1 !== record.revision) return 'stale';
       if (kept === undefined) {
@@ -78,9 +84,9 @@ export class SqliteKeyKeeper implements KeyKeeper {
   }
 
   async audits(most: number): Promise<readonly AuditRecord[]> {
-    const rows = this.#reading()
-      ?.prepare('SELECT record FROM nexus_audit ORDER BY number DESC LIMIT ?')
-      .all(most);
+    const rows = await whenFree(() =>
+      this.#reading()?.prepare('SELECT record FROM nexus_audit ORDER BY number DESC LIMIT ?').all(most),
+    );
     return (rows ?? []).flatMap(({ record }) => readAudit(String(record)) ?? []);
   }
 
@@ -102,16 +108,8 @@ export class SqliteKeyKeeper implements KeyKeeper {
     return db;
   }
 
-  async #write<T>(change: (db: DatabaseSync) => T): Promise<T> {
-    const untilMs = performance.now() + RETRY_WITHIN_MS;
-    for (;;) {
-      try {
-        return this.#writeOnce(change);
-      } catch (error) {
-        if (!isBusy(error) || performance.now() >= untilMs) throw error;
-        await setTimeout(RETRY_MS);
-      }
-    }
+  #write<T>(change: (db: DatabaseSync) => T): Promise<T> {
+    return whenFree(() => this.#writeOnce(change));
   }
 
   #writeOnce<T>(change: (db: DatabaseSync) => T): T {
@@ -132,6 +130,19 @@ export class SqliteKeyKeeper implements KeyKeeper {
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
       throw error;
+    }
+  }
+}
+
+/** Does something with the file once nobody else holds it, without standing still meanwhile. */
+async function whenFree<T>(work: () => T): Promise<T> {
+  const untilMs = performance.now() + RETRY_WITHIN_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= untilMs) throw error;
+      await setTimeout(RETRY_MS);
     }
   }
 }
