@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { type Simulator, startSimulator } from '@nexus/simulator';
 import { readSse, until } from '@nexus/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +59,37 @@ describe.skipIf(nginx.missing)(`a gateway that is told to end${NEEDS_NGINX}`, ()
     for await (const event of events) last = event.data ?? last;
     expect(last).toBe('[DONE]');
     expect(await gateway.ended).toEqual({ code: 0, signal: null });
+  });
+
+  it('answers what comes behind its last stream, on the connection that the stream had', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const send = (how: ReturnType<typeof chat>) =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const options = {
+          agent,
+          port: gateway.port,
+          path: PATH,
+          method: 'POST',
+          headers: { ...how.headers },
+        };
+        request({ host: '127.0.0.1', ...options }, resolve)
+          .once('error', reject)
+          .end(how.body);
+      });
+    const stream = await send(chat({ stream: true }, LONG));
+    const localPort = stream.socket.localPort;
+    gateway.signal('SIGTERM');
+    for await (const _ of readSse(stream));
+    // Longer under way than an instance with nothing to do waits for its last answers to leave.
+    const answer = await send(chat({}, { 'x-simulate-latency-ms': '1500' }));
+    expect(answer.socket.localPort).toBe(localPort);
+    expect(answer.statusCode).toBe(200);
+    expect(answer.headers.connection).toBe('close');
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer) chunks.push(chunk);
+    expect(JSON.parse(Buffer.concat(chunks).toString()).choices).toHaveLength(1);
+    expect(await gateway.ended).toEqual({ code: 0, signal: null });
+    agent.destroy();
   });
 
   it('ends at once when it is told twice, and its stream breaks off visibly', async () => {

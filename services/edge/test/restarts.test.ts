@@ -53,7 +53,7 @@ describe.skipIf(nginx.missing)(`gateways that go and come behind nginx${NEEDS_NG
     expect(await Promise.all(streams)).toEqual(streams.map(() => '[DONE]'));
     // Each went upstream once.
     expect(simulator.hits()).toBe(calls.length + streams.length);
-  }, 60_000);
+  }, 120_000);
 
   it('lose by kill -9 only what was in flight there, and tell its clients not to send it again', async () => {
     const load = startLoad(edge.url, 110, { 'x-simulate-latency-ms': '100' });
@@ -76,7 +76,7 @@ describe.skipIf(nginx.missing)(`gateways that go and come behind nginx${NEEDS_NG
     }
     expect(simulator.hits()).toBeLessThanOrEqual(calls.length);
     expect(calls.filter(({ startedMs }) => startedMs > goneMs).length).toBeGreaterThan(200);
-  }, 40_000);
+  }, 90_000);
 });
 
 /** The last event of a stream of 2 seconds. */

@@ -41,19 +41,34 @@ export class Drain {
     await emptyBacklog(server);
     // Of net's server: http's would also close connections whose request has arrived and isn't read yet.
     const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
-    await Promise.race([quiet(server, Math.min(noticeMs, QUIET_MS)), hurried]);
-    server.closeIdleConnections();
     const grace = new AbortController();
     const tooLong = wait(this.#graceMs, undefined, { signal: grace.signal }).catch(() => {});
-    await Promise.race([this.#inFlight.empty(), tooLong, hurried]);
+    let isOver = false;
+    const over = Promise.race([tooLong, hurried]).then(() => {
+      isOver = true;
+    });
+    let wasBusy: boolean;
+    do {
+      if (!isOver) await Promise.race([quiet(server, Math.min(noticeMs, QUIET_MS)), closed, over]);
+      server.closeIdleConnections();
+      wasBusy = this.#inFlight.size > 0;
+      await Promise.race([this.#inFlight.empty(), over]);
+      if (isOver) this.#inFlight.breakAll();
+      // The last answers leave before their connections are cut, and what has arrived is read.
+      await Promise.race([closed, wait(LEAVING_MS)]);
+      for (let turns = 0; turns < QUIET_TURNS; turns++) await turn();
+      // Behind an answer that had begun before the drain its connection stays open: a proxy may have sent the
+      // next request there.
+    } while ((wasBusy || this.#inFlight.size > 0) && !isOver);
     grace.abort();
     this.#inFlight.breakAll();
-    // The last answers leave before their connections are cut.
-    await Promise.race([closed, wait(100)]);
     server.closeAllConnections();
     await closed;
   }
 }
+
+/** What was written leaves within this time. */
+const LEAVING_MS = 100;
 
 /** A proxy that has sent nothing for so long on the connections that it keeps is not about to. */
 const QUIET_MS = 500;
