@@ -1,5 +1,6 @@
 import { FAULTS, type FaultName, isFaultName } from './faults.ts';
 import type { SimulatorOptions } from './options.ts';
+import { isTierName, TIERS, type TierName } from './tiers.ts';
 
 /** What a command line asks for. */
 export type SimulatorCommand =
@@ -11,13 +12,26 @@ export type SimulatorCommand =
 /** Where `nexus simulate` listens unless told otherwise. */
 const DEFAULT_PORT = 9999;
 
-const FLAGS = ['--port', '--host', '--latency', '--tokens-per-second', '--fault', '--help'];
+const FLAGS = [
+  '--port',
+  '--host',
+  '--latency',
+  '--tokens',
+  '--tokens-per-second',
+  '--tier',
+  '--quota',
+  '--fault',
+  '--help',
+];
 
 interface Given {
   port: number;
   host?: string;
   latencyMs?: number;
+  outputTokens?: number;
   tokensPerSecond?: number;
+  tier?: TierName;
+  quotaTokens?: number;
 }
 
 /** Reads a command line without the program's name. `--flag value`, `--flag=value`, and both with a single dash. */
@@ -55,6 +69,20 @@ export function parseSimulatorArgs(args: readonly string[]): SimulatorCommand {
         options.latencyMs = ms;
         break;
       }
+      case '--tokens':
+        options.outputTokens = /^\d{1,7}$/.test(value) ? Number(value) : Number.NaN;
+        if (Number.isNaN(options.outputTokens))
+          return wrong(`--tokens takes a whole number, ${example}; not "${value}".`);
+        break;
+      case '--quota':
+        options.quotaTokens = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+        if (Number.isNaN(options.quotaTokens))
+          return wrong(`--quota takes a whole number of tokens, ${example}; not "${value}".`);
+        break;
+      case '--tier':
+        if (!isTierName(value)) return wrong(`--tier takes ${TIERS.join(', ')}, ${example}; not "${value}".`);
+        options.tier = value;
+        break;
       case '--tokens-per-second':
         options.tokensPerSecond = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
         if (!Number.isFinite(options.tokensPerSecond)) {
@@ -76,7 +104,10 @@ const EXAMPLES = new Map([
   ['--port', '--port 9999'],
   ['--host', '--host 127.0.0.1'],
   ['--latency', '--latency 200ms'],
+  ['--tokens', '--tokens 400'],
   ['--tokens-per-second', '--tokens-per-second 50'],
+  ['--tier', '--tier 1'],
+  ['--quota', '--quota 100000'],
   ['--fault', '--fault error-429'],
 ]);
 
@@ -99,13 +130,17 @@ Usage: ${program} [flags]
   --port 9999               where it listens; 0 takes any free port
   --host 127.0.0.1          the address it listens on
   --latency 200ms           wait before each answer (default 0)
+  --tokens 400              length of answers (default 16)
   --tokens-per-second 50    pace of streams (default 0: as fast as possible)
+  --tier 1                  OpenAI's limits of this tier for each key and model: free, 1, 2, 3, 4 or 5
+  --quota 100000            tokens after which a key's quota is spent
   --fault NAME              every answer goes wrong in this way
   --help                    this text
 
 Examples:
   ${program}
   ${program} --latency 300ms --tokens-per-second 50
+  ${program} --tier 1
   ${program} --port 9001 --fault reset-midstream
 
 A request steers its own answer by headers:

@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { WholeAnswer } from './answer.ts';
 import type { FileShelf } from './endpoints/files.ts';
 import type { Api, ApiErrors } from './errors.ts';
-import type { TierLimiter, Verdict } from './limits.ts';
+import type { Verdict } from './limits.ts';
 import type { Settings } from './options.ts';
+import type { Organizations } from './organization.ts';
 import { isObject, type JsonObject } from './prompt.ts';
 import type { Steering } from './steering.ts';
 import type { Tally } from './tally.ts';
@@ -12,7 +13,7 @@ import type { Tally } from './tally.ts';
 export interface House {
   readonly settings: Settings;
   readonly tally: Tally;
-  readonly limiter: TierLimiter;
+  readonly organizations: Organizations;
   readonly files: FileShelf;
 }
 
@@ -51,7 +52,9 @@ export function readJson(exchange: Exchange): { object: JsonObject } | { refusal
 
 /** Charges the tier for a call; gives back the refusal, if it is one. */
 export function charge(exchange: Exchange, model: string, tokens: number): WholeAnswer | undefined {
-  const verdict = exchange.house.limiter.admit(`${exchange.credential ?? ''}\n${model}`, tokens);
+  const verdict = exchange.house.organizations.admit(exchange.credential ?? '', model, tokens);
+  if (verdict === 'unknown-model') return exchange.errors.unknownModel(model);
+  if (verdict === 'quota') return exchange.errors.quotaExceeded();
   exchange.verdict = verdict;
   if (verdict.refusal === undefined) return undefined;
   return exchange.errors.refused(model, verdict.refusal);

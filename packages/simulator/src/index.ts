@@ -12,4 +12,5 @@ export type { RecordedRequest } from './recording.ts';
 export { runSimulator } from './run.ts';
 export { type Simulator, startSimulator } from './simulator.ts';
 export type { UsageServed } from './tally.ts';
+export { TIERS, type TierName } from './tiers.ts';
 export { countTokens as countSimulatedTokens } from './tokens.ts';

@@ -122,18 +122,21 @@ export class TierLimiter {
     return buckets;
   }
 
-  /** The bucket of a kind with the least left. */
+  /**
+   * The bucket of a kind that takes longest to fill: where requests are limited by minute and by day, OpenAI's headers show the day
+   * (limit 10000, remaining 9999, reset 8.64s, of models with 500 a minute), unless that is full.
+   */
   #state(type: Meter['type'], buckets: readonly Bucket[], nominal: number): LimitState {
-    let tightest: LimitState | undefined;
+    let slowest: LimitState | undefined;
     this.#meters.forEach((meter, i) => {
       const bucket = buckets[i];
       if (meter.type !== type || bucket === undefined) return;
       const remaining = Math.max(0, Math.floor(meter.limit - bucket.used + EPSILON));
-      if (tightest !== undefined && tightest.remaining <= remaining) return;
       const resetMs = (bucket.used / meter.limit) * meter.periodMs;
-      tightest = { limit: meter.limit, remaining, resetMs };
+      if (slowest !== undefined && slowest.resetMs >= resetMs) return;
+      slowest = { limit: meter.limit, remaining, resetMs };
     });
-    return tightest ?? { limit: nominal, remaining: nominal - 1, resetMs: MINUTE_MS / nominal };
+    return slowest ?? { limit: nominal, remaining: nominal - 1, resetMs: MINUTE_MS / nominal };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { TierLimits } from './limits.ts';
+import type { TierName } from './tiers.ts';
 
 /** How a simulator behaves. Everything has a default. */
 export interface SimulatorOptions {
@@ -16,8 +17,13 @@ export interface SimulatorOptions {
   readonly record?: boolean;
   /** When given, any other credential gets OpenAI's 401. */
   readonly apiKeys?: readonly string[];
-  /** Limits for each credential and model, as OpenAI's limiter keeps them. Default: none; the headers show nominal ones. */
-  readonly tier?: TierLimits;
+  /**
+   * Limits for each credential and model, as OpenAI's limiter keeps them: those of one of its tiers, or the same for every model.
+   * Default: none; the headers show nominal ones.
+   */
+  readonly tier?: TierLimits | TierName;
+  /** Tokens after which a credential is answered `insufficient_quota` for good, counted as the limits count them. Default: none. */
+  readonly quotaTokens?: number;
   /** Larger bodies get 413. Default 64 MB. */
   readonly bodyLimitBytes?: number;
   /** The clock of the tier's buckets and of Anthropic's reset times. Default Date.now. */
@@ -39,6 +45,7 @@ export function completeOptions(options: SimulatorOptions): Settings {
     record: options.record ?? true,
     apiKeys: options.apiKeys === undefined ? undefined : new Set(options.apiKeys),
     tier: options.tier ?? {},
+    quotaTokens: options.quotaTokens ?? Number.POSITIVE_INFINITY,
     bodyLimitBytes: options.bodyLimitBytes ?? 64 * 1024 * 1024,
     nowMs: options.nowMs ?? Date.now,
   };
@@ -47,5 +54,7 @@ export function completeOptions(options: SimulatorOptions): Settings {
       throw new RangeError(`${name} must be a number of at least 0, not ${settings[name]}.`);
     }
   }
+  if (!(settings.quotaTokens >= 0))
+    throw new RangeError(`quotaTokens must be a number of at least 0, not ${settings.quotaTokens}.`);
   return settings;
 }

@@ -3,8 +3,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { FileShelf } from './endpoints/files.ts';
 import type { House } from './exchange.ts';
 import { type FaultPlan, FaultQueue } from './faults.ts';
-import { TierLimiter } from './limits.ts';
 import { completeOptions, type SimulatorOptions } from './options.ts';
+import { Organizations } from './organization.ts';
 import { Reception } from './reception.ts';
 import { type RecordedRequest, Recording } from './recording.ts';
 import { Tally, type UsageServed } from './tally.ts';
@@ -31,7 +31,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const house: House = {
     settings,
     tally: new Tally(),
-    limiter: new TierLimiter(settings.tier, settings.nowMs),
+    organizations: new Organizations(settings.tier, settings.quotaTokens, settings.nowMs),
     files: new FileShelf(),
   };
   const faults = new FaultQueue();

@@ -11,12 +11,25 @@ describe('the command line of a simulator', () => {
       '--latency=1.5s',
       '-tokens-per-second',
       '50',
+      '--tokens=400',
+      '--tier',
+      'free',
+      '--quota',
+      '1000',
       '--fault',
       'slow',
     ];
     expect(parseSimulatorArgs(args)).toEqual({
       kind: 'start',
-      options: { port: 9001, host: '::1', latencyMs: 1_500, tokensPerSecond: 50 },
+      options: {
+        port: 9001,
+        host: '::1',
+        latencyMs: 1_500,
+        tokensPerSecond: 50,
+        outputTokens: 400,
+        tier: 'free',
+        quotaTokens: 1_000,
+      },
       fault: 'slow',
     });
     expect(parseSimulatorArgs([])).toEqual({ kind: 'start', options: { port: 9999 }, fault: undefined });
@@ -37,6 +50,10 @@ describe('the command line of a simulator', () => {
     [['--latency', '11m'], 'a time with its unit'],
     [['--tokens-per-second', 'NaN'], 'takes a number'],
     [['--tokens-per-second', '9'.repeat(400)], 'takes a number'],
+    [['--tokens', '1.5'], 'takes a whole number'],
+    [['--tier', '6'], '--tier takes free, 1, 2, 3, 4, 5, as --tier 1; not "6"'],
+    [['--tier', 'toString'], '--tier takes free'],
+    [['--quota', '-1'], 'takes a whole number of tokens'],
     [['--fault', 'toString'], 'There is no fault "toString". The faults are reset-before'],
   ])('refuses %j and names what is right', (args, message) => {
     const command = parseSimulatorArgs(args);
