@@ -44,11 +44,15 @@ const SMALL = {
  * share the buckets of their model. A model that no row has is held for a large one: the table is small, and a limit that is too
  * tight shows in a test where one that is too wide hides.
  *
- * Sources, all of them tables that OpenAI published, as others quoted them: tiers 1 to 5 of gpt-4o, gpt-4o-mini and o1 from
- * ai-buzz.com/ai-openai-rate-limits; requests a day at tier 1, and gpt-3.5-turbo there, from community.openai.com/t/1028595 (2024-11); the free
- * tier (3 RPM, 200 RPD, 40,000 TPM) from a copy of the limits page of 2024; gpt-3.5-turbo's further tiers from community.openai.com/t/1357016
- * (2025-09), where they say 4 million TPM for tier 3. Read 2026-11. OpenAI changes these numbers, and shows an account its own at
- * platform.openai.com/settings/organization/limits.
+ * OpenAI shows an account its own numbers at platform.openai.com/settings/organization/limits and publishes a model's on its page; these are as
+ * others quoted them, read 2026-11:
+ * - tiers 1 to 5 of gpt-4o and gpt-4o-mini: ai-buzz.com/ai-openai-rate-limits;
+ * - requests a day at tier 1, and gpt-3.5-turbo there: community.openai.com/t/1028595;
+ * - tiers 2 to 5 of gpt-4.1, and 2 and 3 of gpt-3.5-turbo: community.openai.com/t/1357016;
+ * - the free tier: a copy of its limits page that names gpt-3.5-turbo.
+ *
+ * Assumed, for want of a source: that gpt-4o-mini and gpt-4.1-mini have gpt-3.5-turbo's free tier, that gpt-4.1-mini has gpt-4o-mini's other tiers,
+ * tier 1 of gpt-4.1 (gpt-4o's), and tiers 4 and 5 of gpt-3.5-turbo.
  */
 export const MODEL_LIMITS: readonly ModelLimits[] = [
   { name: 'gpt-4o-mini', matches: /^gpt-4o-mini(-\d{4}-\d{2}-\d{2})?$/, tiers: SMALL },
