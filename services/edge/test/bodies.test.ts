@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import { chunkingServer, freePort, receiveRequest, selfSignedCert, until } from '@nexus/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -21,10 +22,9 @@ async function edgeBefore(
 
 describe.skipIf(nginx.missing)(`a request on its way through nginx${NEEDS_NGINX}`, () => {
   it('waits in nginx until its body is whole, then reaches an instance in one piece', async () => {
-    const requests: { head: string; body: Buffer; tookMs: number }[] = [];
+    const requests: { head: string; body: Buffer }[] = [];
     const instance = await chunkingServer(async (socket) => {
-      const startedMs = performance.now();
-      requests.push({ ...(await receiveRequest(socket)), tookMs: performance.now() - startedMs });
+      requests.push(await receiveRequest(socket));
       socket.write(OK);
     });
     const edge = await edgeBefore([instance.port]);
@@ -42,7 +42,6 @@ describe.skipIf(nginx.missing)(`a request on its way through nginx${NEEDS_NGINX}
     expect(`${answer}`).toContain('HTTP/1.1 200');
     expect(requests).toHaveLength(1);
     expect(requests[0]?.body).toHaveLength(4000);
-    expect(requests[0]?.tookMs).toBeLessThan(350);
   });
 
   it('passes a big upload on while it comes', async () => {
@@ -122,8 +121,20 @@ describe.skipIf(nginx.missing)(`a request on its way through nginx${NEEDS_NGINX}
       await new Promise((resolve) => setTimeout(resolve, idleMs));
       expect((await ask(edge.url, PATH, chat())).status).toBe(200);
     }
-    // Some came on a connection that had been idle, some needed a new one.
+    // Some needed a new connection, and one that is idle for less is used again.
     expect(instance.connections()).toBeGreaterThan(1);
-    expect(instance.connections()).toBeLessThan(13);
+    await until(async () => {
+      const before = instance.connections();
+      expect((await ask(edge.url, PATH, chat())).status).toBe(200);
+      return instance.connections() === before;
+    });
   });
+});
+
+it('may be as large in nginx as in Nexus', () => {
+  const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
+  // The first is the server's; big uploads have their own.
+  const edge = /^ {8}client_max_body_size (\d+)m;/m.exec(read('nginx/nginx.conf'))?.[1];
+  const { default: own } = JSON.parse(read('docs/config.schema.json')).properties.body_limit;
+  expect(own).toBe(`${edge}MB`);
 });
