@@ -56,7 +56,9 @@ export class PostgresLedger implements LedgerStore {
   async write(entries: readonly LedgerEntry[]): Promise<number> {
     if (entries.length === 0) return 0;
     return this.#transaction(async (client) => {
-      const columns = ENTRY_COLUMNS.map(({ of }) => entries.map(of));
+      // In one order everywhere: whoever inserts a record waits for another who is about to, and two must not wait crosswise.
+      const inOrder = entries.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+      const columns = ENTRY_COLUMNS.map(({ of }) => inOrder.map(of));
       const { rows } = await client.query(INSERT, columns);
       const added = new Set(rows.map(({ id }) => String(id)));
       const news = new Map(entries.filter(({ id }) => added.has(id)).map((entry) => [entry.id, entry]));
