@@ -37,11 +37,11 @@ export function listener(parts: Parts, inside: HealthParts): RequestListener {
   return (req, res) => {
     // Behind a refusal that closes its connection nothing more is done: it could be what a smuggler hid there.
     if (isClosing(req.socket)) return;
+    if (inside.drain.closesConnections) res.shouldKeepAlive = false;
     if (isOwnPath(req.url)) {
       own(req, res);
       return;
     }
-    if (inside.drain.draining) res.shouldKeepAlive = false;
     void handle(req, res, parts);
   };
 }

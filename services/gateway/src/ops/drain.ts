@@ -7,13 +7,17 @@ import type { InFlight } from './in-flight.ts';
 const NOTICE_MS = 1_000;
 
 /**
- * Ends an instance without losing a request: says so at /ready, closes each connection with its next answer, goes on
- * accepting for a moment, then waits for what is under way, at most `graceMs`, and breaks off the rest.
+ * Ends an instance without losing a request: says so at /ready and goes on as before for a moment, then listens no more and closes each
+ * connection with its next answer, waits for what is under way, at most `graceMs`, and breaks off the rest.
+ *
+ * In this order: a connection that is made while the socket stops listening is reset by the system, with the request in it. As long
+ * as connections are kept, a proxy makes hardly any.
  */
 export class Drain {
   readonly #inFlight: InFlight;
   readonly #graceMs: number;
   #draining = false;
+  #closesConnections = false;
   #now: () => void = () => {};
 
   constructor(inFlight: InFlight, graceMs: number) {
@@ -25,6 +29,11 @@ export class Drain {
     return this.#draining;
   }
 
+  /** Whether an answer is the last one on its connection. */
+  get closesConnections(): boolean {
+    return this.#closesConnections;
+  }
+
   /** Ends everything that is still under way now. */
   hurry(): void {
     this.#now();
@@ -33,7 +42,6 @@ export class Drain {
   /** Resolves when nothing is under way and nothing listens. */
   async run(server: Server, noticeMs = NOTICE_MS): Promise<void> {
     this.#draining = true;
-    this.#inFlight.closeConnectionsAfterAnswers();
     const hurried = new Promise<void>((resolve) => {
       this.#now = resolve;
     });
@@ -41,6 +49,8 @@ export class Drain {
     await emptyBacklog(server);
     // Of net's server: http's would also close connections whose request has arrived and isn't read yet.
     const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+    this.#closesConnections = true;
+    this.#inFlight.closeConnectionsAfterAnswers();
     const grace = new AbortController();
     const tooLong = wait(this.#graceMs, undefined, { signal: grace.signal }).catch(() => {});
     let isOver = false;
