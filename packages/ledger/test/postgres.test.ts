@@ -63,7 +63,10 @@ describe.skipIf(noPostgres)('with a real PostgreSQL', () => {
     }
     expect(written).toBe(4_000);
     const [ledger] = ledgers;
-    expect((await ledger?.usage(NOVEMBER))?.[0]?.totals).toMatchObject({ requests: 4_000, inputTokens: 40_000 });
+    expect((await ledger?.usage(NOVEMBER))?.[0]?.totals).toMatchObject({
+      requests: 4_000,
+      inputTokens: 40_000,
+    });
   });
 
   it('tables of a later version of Nexus are left alone', async () => {
