@@ -47,7 +47,8 @@ const LIMITS = `
 traffic of the models that match; \`keys[].limits\` for one key. All that concern a request hold. A key's own limit replaces the default of the same name, and
 \`unlimited\` lifts it; the other defaults stay.
 
-A limit is a whole number or \`{ limit, burst, alert_at, shadow, on_redis_failure }\`. With \`shadow: true\` it is tried and logged (\`shadow\` in the log line names it where it would have refused), and never refuses. One that is absent does not limit; \`0\` refuses everything. There are no
+A limit is a whole number or \`{ limit, burst, alert_at, shadow, on_redis_failure }\`. With \`shadow: true\` it is tried and logged (\`shadow\` in the log line names it where it would have refused), and never refuses; it
+counts by itself, so it begins full, as if nothing had been used, once it is enforced. One that is absent does not limit; \`0\` refuses everything. There are no
 fractions: for one request in two seconds write \`requests_per_minute: 30\`.
 
 - **Per second, minute, hour**: a bucket that refills all the time. In any window of \`t\`, at most \`burst + rate · t\` pass.
@@ -95,13 +96,17 @@ teams:
     customers:                                        # by the header x-nexus-customer
       tier: free                                      # each customer by itself
       tiers: { acme: pro, "vip-*": pro }              # the first pattern that matches a name wins
+      tier_by_header: { keys: [search-prod], tiers: [free, pro] }   # these keys may say it themselves, by x-nexus-tier
 keys:
   - { id: search-prod, key_hash: "hmac-sha256:…", team: search, tier: pro, models: ["gpt-4o"] }
 \`\`\`
 
 A request is charged to its key, team, feature, customer and model and to the gateway, wherever these have limits: all or none. A key's limits are, each
 over those before it by name: the \`limits\` at the top, its team's \`each_key\`, its tier's, its own. \`unlimited\` lifts one.
-Customers are named by their team's keys alone; \`from: body.user\` or \`from: body.safety_identifier\` takes the name from the body instead of the header. Both headers stay within Nexus.
+Customers are named by their team's keys alone; \`from: body.user\` or \`from: body.safety_identifier\` takes the name from the body instead of the header. A customer
+may call the models that its key and its own tier both allow. \`tier_by_header\` lists keys, listed and issued ones, by their ids or patterns such as \`backend-*\`: their
+\`x-nexus-tier\` goes before every other rule, and one that names none of the \`tiers\` there (absent: of all) is a 400 \`invalid_tier\`. From any other key the header means nothing. A
+customer's use is one, whatever tier it comes with. None of these headers leaves Nexus.
 \`key_hash\` stands in place of \`key\`, so that the file holds no secret: the HMAC-SHA-256 that \`nexus keys hash\` prints.
 `;
 

@@ -10,6 +10,7 @@ export type Scope =
   | 'owner'
   | 'team'
   | 'customers'
+  | 'tier_by_header'
   | 'price'
   | 'alerts'
   | 'ledger'

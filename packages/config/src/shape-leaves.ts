@@ -185,6 +185,15 @@ export const modelRules = z
   )
   .min(1, { message: 'lists no model' });
 
+/** The id of a key, in which `*` stands for any characters. */
+export const keyPattern = leaf(
+  (value) =>
+    typeof value === 'string' && /^[A-Za-z0-9._*-]{1,64}$/.test(value)
+      ? undefined
+      : { wrong: 'is no pattern of key ids', remedy: 'write such as search-prod or "backend-*"' },
+  { type: 'string', pattern: '^[A-Za-z0-9._*-]{1,64}$' },
+);
+
 /** The digest that `nexus keys hash` prints. */
 export const keyHash = leaf(
   (value) =>

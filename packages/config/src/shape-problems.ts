@@ -108,13 +108,15 @@ const EXAMPLES = new Map([
   ['id', 'write such as `id: search-prod`'],
   ['key', `write such as \`key: \${SEARCH_PROD_KEY}\``],
   ['limits', 'write `limits:` with at least one limit'],
+  ['keys', 'write such as `keys: [search-prod]`'],
 ]);
 
 function scopeOf(path: Path): Scope {
   const [setting] = path;
   const last = path.at(-1);
   if (last === 'limits' || last === 'each_key' || setting === 'tiers') return 'limits';
-  if (setting === 'teams') return last === 'customers' ? 'customers' : path.length === 2 ? 'team' : 'owner';
+  if (setting === 'teams' && (last === 'customers' || last === 'tier_by_header')) return last;
+  if (setting === 'teams') return path.length === 2 ? 'team' : 'owner';
   if (setting === 'prices') return 'price';
   if (setting === 'upstreams') return last === 'retry' ? 'retry' : 'upstream';
   if (setting === 'admin.tokens') return 'admin_token';

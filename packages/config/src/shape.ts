@@ -8,6 +8,7 @@ import {
   id,
   keep,
   keyHash,
+  keyPattern,
   keyPrefix,
   modelRules,
   namedBy,
@@ -32,10 +33,16 @@ export const MAPPING_FORMS: ReadonlyMap<string, z.ZodType> = new Map([
 
 const tier = limitsShape(true).extend({ models: modelRules.optional() });
 
+const tierByHeader = z.strictObject({
+  keys: z.array(keyPattern).min(1, { message: 'lists no key' }),
+  tiers: z.array(id).min(1, { message: 'lists no tier' }).optional(),
+});
+
 const customers = z.strictObject({
   from: oneOf('header', 'body.user', 'body.safety_identifier').optional(),
   tier: id.optional(),
   tiers: z.record(z.string(), id).optional(),
+  tier_by_header: tierByHeader.optional(),
 });
 
 const team = z.strictObject({
@@ -57,6 +64,7 @@ const price = z.strictObject({
 export const SHAPE_NAMES = {
   team: Object.keys(team.shape),
   customers: Object.keys(customers.shape),
+  tier_by_header: Object.keys(tierByHeader.shape),
   price: Object.keys(price.shape),
   alerts: ['webhook', 'secret', 'format'],
   ledger: ['path', 'postgres_url', 'keep'],

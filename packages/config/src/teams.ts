@@ -1,10 +1,10 @@
 import type { Customers, ModelRule, OwnerLimits, Team } from '@nexus/domain';
-import { TeamCustomers } from './customers.ts';
+import { type CustomerRules, TeamCustomers } from './customers.ts';
 import { readModelRule } from './model-rule.ts';
 import { limitSet, type NamedLimits, overrideLimits, ownerLimits, readNamedLimits } from './owner-limits.ts';
 import type { ProblemList } from './problems.ts';
 import { textOf } from './secret-text.ts';
-import { named, type Tiers } from './tiers.ts';
+import { named, type Tier, type Tiers, thingNamed } from './tiers.ts';
 import type { MapTree, Tree } from './yaml-tree.ts';
 
 /** A team, and what it makes of its keys. */
@@ -92,5 +92,33 @@ function readCustomers(
   }
   const from = textOf(tree.entries.get('from')?.value);
   const source = from === 'body.user' || from === 'body.safety_identifier' ? from : 'header';
-  return new TeamCustomers(team, source, rules, defaultTier);
+  return new TeamCustomers(team, {
+    from: source,
+    tiers: rules,
+    defaultTier,
+    ...readTierByHeader(tree, at, { tiers, problems }),
+  });
+}
+
+/** Which keys may name a customer's tier by `x-nexus-tier`, and which tiers. */
+function readTierByHeader(
+  customers: MapTree,
+  at: string,
+  { tiers, problems }: Pick<Context, 'tiers' | 'problems'>,
+): Pick<CustomerRules, 'trustedKeys' | 'nameable'> {
+  const given = customers.entries.get('tier_by_header')?.value;
+  if (given?.kind !== 'map') return { trustedKeys: [], nameable: new Map() };
+  const keys = given.entries.get('keys')?.value;
+  const trustedKeys = keys?.kind === 'list' ? keys.items.flatMap((item) => textOf(item) ?? []) : [];
+  const named = given.entries.get('tiers')?.value;
+  if (named?.kind !== 'list') return { trustedKeys, nameable: tiers };
+  const nameable = new Map<string, Tier>();
+  for (const [index, item] of named.items.entries()) {
+    const name = textOf(item);
+    const path = `${at}.tier_by_header.tiers[${index}]`;
+    const tier =
+      name === undefined ? undefined : thingNamed(name, item.place, tiers, { path, what: 'tier', problems });
+    if (tier !== undefined) nameable.set(tier.name, tier);
+  }
+  return { trustedKeys, nameable };
 }

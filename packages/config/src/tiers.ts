@@ -2,7 +2,7 @@ import type { ModelRule } from '@nexus/domain';
 import { nearestName } from './did-you-mean.ts';
 import { readModelRule } from './model-rule.ts';
 import { type NamedLimits, readNamedLimits } from './owner-limits.ts';
-import type { ProblemList } from './problems.ts';
+import type { Place, ProblemList } from './problems.ts';
 import { textOf } from './secret-text.ts';
 import type { MapTree } from './yaml-tree.ts';
 
@@ -37,11 +37,20 @@ export function named<T>(
   const entry = map?.entries.get(setting);
   const name = textOf(entry?.value);
   if (entry === undefined || name === undefined) return undefined;
+  return thingNamed(name, entry.place, known, context);
+}
+
+/** What `name` stands for. One that stands for nothing is a problem. */
+export function thingNamed<T>(
+  name: string,
+  place: Place,
+  known: ReadonlyMap<string, T>,
+  { path, what, problems }: { readonly path: string; readonly what: string; readonly problems: ProblemList },
+): T | undefined {
   const found = known.get(name);
   if (found === undefined) {
     const meant = nearestName(name, known.keys());
-    const { path, what, problems } = context;
-    problems.add(entry.place, path, {
+    problems.add(place, path, {
       wrong: `\`${path}\` names no ${what} of \`${what}s\``,
       remedy: meant === undefined ? `add it to \`${what}s\`, or remove it` : `did you mean \`${meant}\`?`,
     });

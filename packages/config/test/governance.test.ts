@@ -30,6 +30,71 @@ keys:
   - { id: hashed, key_hash: "hmac-sha256:${credentialHash('sk-hashed')}", team: ops }
 `;
 
+describe('customers', () => {
+  const { config } = load(`
+tiers: { free: { requests_per_minute: 2, models: ["small*", "!small-audio"] }, pro: { requests_per_minute: 9 }, inner: {} }
+teams:
+  search:
+    customers: { tier: free, tiers: { acme: pro }, tier_by_header: { keys: [backend, "job-*"], tiers: [free, pro] } }
+  all: { customers: { tier_by_header: { keys: ["*"] } } }
+`);
+  const search = config.teams.get('search')?.customers;
+
+  it('have the models of their tier', () => {
+    const rule = search?.find('bob')?.modelRule;
+    expect(['small', 'small-audio', 'large'].map((model) => rule?.allows(model))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(search?.find('acme')?.modelRule).toBeUndefined();
+  });
+
+  it('have the tier that a key names which may, before every rule', () => {
+    expect(['backend', 'job-1', 'jobs', 'constructor', ''].map((id) => search?.mayNameTier(id))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(search?.find('bob', 'pro')).toMatchObject({
+      tier: 'pro',
+      limits: { owner: 'customer:search/bob' },
+    });
+    expect(search?.find('acme', 'free')?.tier).toBe('free');
+    expect([search?.find('bob')?.tier, search?.find('acme')?.tier]).toEqual(['free', 'pro']);
+  });
+
+  it('have no tier that may not be named, nor one by a name that looks like a tier and a name', () => {
+    for (const tier of ['inner', 'none', '', 'constructor', '__proto__', 'pro bob'])
+      expect(search?.find('bob', tier)).toBeUndefined();
+    search?.find('bob', 'pro');
+    expect(search?.find('pro bob')).toBeUndefined();
+    const all = config.teams.get('all')?.customers;
+    expect([all?.find('bob', 'inner')?.tier, all?.find('bob')?.tier]).toEqual(['inner', undefined]);
+  });
+
+  it('that are named wrongly are problems, each with its remedy', () => {
+    const problems = problemLines(
+      folder,
+      `target_url: http://x
+tiers: { free: {}, pro: {} }
+teams:
+  one: { customers: { tier_by_header: { keys: [a], tiers: [fre] } } }
+  two: { customers: { tier_by_header: { tiers: [free] } } }
+  three: { customers: { tier_by_header: { keys: ["a b"], key: [x] } } }
+`,
+    );
+    expect(problems).toEqual([
+      '4: `teams.one.customers.tier_by_header.tiers[0]` names no tier of `tiers`; did you mean `free`?',
+      '5: `teams.two.customers.tier_by_header` has no `keys`; write such as `keys: [search-prod]`',
+      '6: `teams.three.customers.tier_by_header.keys[0]` is no pattern of key ids; write such as search-prod or "backend-*"',
+      '6: unknown setting `teams.three.customers.tier_by_header.key`; did you mean `keys`?',
+    ]);
+  });
+});
+
 describe('a key of a team', () => {
   const { principals, config } = load(FULL);
 

@@ -41,6 +41,11 @@ export const ERROR_KINDS = {
     type: 'invalid_request_error',
     sentence: 'The header x-nexus-feature is 1 to 64 letters, digits, `.`, `_` or `-`.',
   },
+  invalid_tier: {
+    status: 400,
+    type: 'invalid_request_error',
+    sentence: 'The header x-nexus-tier names no tier that this key may give its customers.',
+  },
   invalid_api_key: { status: 401, type: 'invalid_request_error', sentence: 'Incorrect API key provided.' },
   missing_api_key: {
     status: 401,

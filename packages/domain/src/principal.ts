@@ -12,14 +12,21 @@ export interface Customer {
   readonly tier?: string;
   /** Absent: nothing limits it. */
   readonly limits?: OwnerLimits;
+  /** Which models its tier may call; absent: it forbids none. */
+  readonly modelRule?: ModelRule;
 }
 
 /** Whom a team's requests may be for. */
 export interface Customers {
   /** Where a request names its customer: the header `x-nexus-customer`, or a field of its body. */
   readonly from: 'header' | 'body.user' | 'body.safety_identifier';
-  /** The customer of that name; undefined where the text can be no name. */
-  readonly find: (name: string) => Customer | undefined;
+  /**
+   * The customer of that name, in the tier that the team's rules give it or, where it is named, in `tier`; undefined where the text can
+   * be no name, or the tier is none that may be named.
+   */
+  readonly find: (name: string, tier?: string) => Customer | undefined;
+  /** Whether a request of this key may name its customer's tier, by the header `x-nexus-tier`. */
+  readonly mayNameTier: (keyId: string) => boolean;
 }
 
 /** Keys that belong together. */

@@ -20,6 +20,8 @@ export interface RequestLine {
   readonly team?: string | undefined;
   /** The key owner's own end user. */
   readonly customer?: string | undefined;
+  /** The tier that the customer had. */
+  readonly customerTier?: string | undefined;
   readonly feature?: string | undefined;
   readonly client?: string | undefined;
   readonly method: string;
@@ -190,6 +192,7 @@ export function requestLineJson(
   if (line.keyId !== undefined) json += `,"key_id":${nameJson(line.keyId)}`;
   if (line.team !== undefined) json += `,"team":${nameJson(line.team)}`;
   if (line.customer !== undefined) json += `,"customer":${nameJson(line.customer)}`;
+  if (line.customerTier !== undefined) json += `,"customer_tier":${nameJson(line.customerTier)}`;
   if (line.feature !== undefined) json += `,"feature":${nameJson(line.feature)}`;
   if (line.client !== undefined) json += `,"client":${clientJson(line.client)}`;
   json += `,"method":${methodJson(line.method)},"path":${pathJson(line.path)}`;

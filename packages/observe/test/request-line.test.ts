@@ -30,6 +30,7 @@ describe('the line of a request', () => {
       key_id: 'search-prod',
       team: 'search',
       customer: 'acme',
+      customer_tier: 'pro',
       feature: 'autocomplete',
       client: '192.0.2.7',
       method: 'POST',

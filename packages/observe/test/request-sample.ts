@@ -7,6 +7,7 @@ export const FULL_LINE: Required<RequestLine> = {
   keyId: 'search-prod',
   team: 'search',
   customer: 'acme',
+  customerTier: 'pro',
   feature: 'autocomplete',
   client: '192.0.2.7',
   method: 'POST',

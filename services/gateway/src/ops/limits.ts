@@ -3,6 +3,7 @@ import { GatewayError, type Limiter } from '@nexus/domain';
 import type { RequestHandler } from 'express';
 import { fail } from '../handle.ts';
 import { type Arrival, arrive } from '../path/arrive.ts';
+import { customerOf } from '../path/attribute.ts';
 import { identify } from '../path/identify.ts';
 import { ownersOf } from '../path/owners.ts';
 import { shownBucket } from './shown-limits.ts';
@@ -26,7 +27,7 @@ export function limits(parts: LimitsParts): RequestHandler {
       const owners = ownersOf(
         {
           principal,
-          customer: typeof customer === 'string' ? principal.team?.customers?.find(customer) : undefined,
+          customer: typeof customer === 'string' ? customerOf(customer, req.headers, principal) : undefined,
           feature: typeof feature === 'string' ? feature : undefined,
           model: typeof model === 'string' ? model : undefined,
         },

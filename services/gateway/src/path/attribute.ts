@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Customer, GatewayError, type Principal } from '@nexus/domain';
 import type { CallReading } from '@nexus/tokens';
 import type { Exchange } from './exchange.ts';
@@ -7,8 +8,9 @@ const FEATURE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const LONGEST_SHOWN_MODEL = 128;
 
 /**
- * Learns for which customer and feature the request is, as far as its key may name them, and whether the key may call its model.
- * @throws GatewayError `invalid_customer`, `invalid_feature` or `model_not_found`
+ * Learns for which customer and feature the request is, as far as its key may name them, and whether the key and the customer may call
+ * its model.
+ * @throws GatewayError `invalid_customer`, `invalid_tier`, `invalid_feature` or `model_not_found`
  */
 export function attribute(exchange: Exchange): void {
   const { req, reading, identity } = exchange;
@@ -19,28 +21,49 @@ export function attribute(exchange: Exchange): void {
   }
   if (!identity) return;
   const { principal } = identity;
-  const customer = customerOf(principal, req.headers['x-nexus-customer'], reading);
+  const customer = customerNamed(req.headers, principal, reading);
   if (customer) exchange.customer = customer;
   const model = reading?.model;
-  if (model !== undefined && !principal.modelRules.every((rule) => rule.allows(model)))
+  if (model !== undefined && !mayCall(model, principal, customer))
     throw new GatewayError('model_not_found', {
       message: `The model \`${shown(model)}\` does not exist or you do not have access to it.`,
     });
 }
 
-function customerOf(
-  { team }: Principal,
-  header: string | string[] | undefined,
+/** Whether a key may call a model for a customer: all rules that concern it allow it. */
+export function mayCall(model: string, { modelRules }: Principal, customer: Customer | undefined): boolean {
+  return modelRules.every((rule) => rule.allows(model)) && customer?.modelRule?.allows(model) !== false;
+}
+
+function customerNamed(
+  headers: IncomingHttpHeaders,
+  principal: Principal,
   reading: CallReading | undefined,
+): Customer | undefined {
+  const from = principal.team?.customers?.from;
+  if (from === undefined) return undefined;
+  const header = headers['x-nexus-customer'];
+  const name = from === 'header' ? header : from === 'body.user' ? reading?.user : reading?.safetyIdentifier;
+  return name === undefined ? undefined : customerOf(name, headers, principal);
+}
+
+/**
+ * The customer of a principal by its name, in the tier of `x-nexus-tier` if the key may name it; the header of any other key means nothing.
+ * @throws GatewayError `invalid_customer` or `invalid_tier`; neither repeats what was sent or tells what there is
+ */
+export function customerOf(
+  name: string | readonly string[],
+  headers: IncomingHttpHeaders,
+  { keyId, team }: Principal,
 ): Customer | undefined {
   const customers = team?.customers;
   if (!customers) return undefined;
-  const { from } = customers;
-  const name = from === 'header' ? header : from === 'body.user' ? reading?.user : reading?.safetyIdentifier;
-  if (name === undefined) return undefined;
-  const customer = typeof name === 'string' ? customers.find(name) : undefined;
-  if (!customer) throw new GatewayError('invalid_customer');
-  return customer;
+  const header = headers['x-nexus-tier'];
+  const tier = header === undefined || !customers.mayNameTier(keyId) ? undefined : String(header);
+  const customer = typeof name === 'string' ? customers.find(name, tier) : undefined;
+  if (customer) return customer;
+  const isName = typeof name === 'string' && customers.find(name) !== undefined;
+  throw new GatewayError(isName ? 'invalid_tier' : 'invalid_customer');
 }
 
 /** A model's name comes from the client: it is shown as far as it is text, and no further than names go. */

@@ -24,6 +24,7 @@ function endedRequest(exchange: Exchange, endedMs: number): EndedRequest {
     keyId: exchange.identity?.principal.keyId,
     team: exchange.identity?.principal.team?.name,
     customer: exchange.customer?.name,
+    customerTier: exchange.customer?.tier,
     feature: exchange.feature,
     client: exchange.client,
     method: exchange.method,

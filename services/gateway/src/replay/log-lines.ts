@@ -11,6 +11,7 @@ export interface LoggedRequest {
   readonly keyId: string | undefined;
   readonly team: string | undefined;
   readonly customer: string | undefined;
+  readonly customerTier: string | undefined;
   readonly feature: string | undefined;
   readonly model: string | undefined;
   readonly path: string;
@@ -76,6 +77,7 @@ function parseLine(line: string): LoggedRequest | undefined {
     keyId: text('key_id'),
     team: text('team'),
     customer: text('customer'),
+    customerTier: text('customer_tier'),
     feature: text('feature'),
     model: text('model'),
     path: text('path') ?? '',

@@ -1,7 +1,8 @@
 import type { Config, Principals } from '@nexus/config';
-import type { OwnerLimits, Principal, Reservation, Settlement } from '@nexus/domain';
+import type { Customer, Principal, Reservation, Settlement } from '@nexus/domain';
 import { MemoryLimiter, sizeRefusal } from '@nexus/limits';
 import { cost, PriceList, worstCost } from '@nexus/prices';
+import { mayCall } from '../path/attribute.ts';
 import { ownersOf } from '../path/owners.ts';
 import type { LoggedRequest } from './log-lines.ts';
 
@@ -45,9 +46,11 @@ export class Replay {
     const principal = this.#principals.byId(request.keyId ?? '');
     if (principal === undefined) return { request, refusedBy: 'unknown key' };
     const { model } = request;
-    if (model !== undefined && !principal.modelRules.every(({ allows }) => allows(model)))
+    const customer = customerOf(request, principal);
+    if (model !== undefined && !mayCall(model, principal, customer))
       return { request, refusedBy: 'model not allowed' };
-    const owners = this.#ownersOf(request, principal);
+    const { feature } = request;
+    const owners = ownersOf({ principal, customer, feature, model }, this.#config);
     const { estimatedInputTokens: inputTokens, estimatedOutputTokens: outputTokens } = request;
     const tooLarge = sizeRefusal({
       owners,
@@ -74,11 +77,6 @@ export class Replay {
 
   close(): Promise<void> {
     return this.#limiter.close();
-  }
-
-  #ownersOf({ customer, feature, model }: LoggedRequest, principal: Principal): readonly OwnerLimits[] {
-    const found = customer === undefined ? undefined : principal.team?.customers?.find(customer);
-    return ownersOf({ principal, customer: found, feature, model }, this.#config);
   }
 
   #usedBy(request: LoggedRequest): Settlement {
@@ -130,4 +128,15 @@ export class Replay {
     }
     this.#nowMs = Math.max(this.#nowMs, nowMs);
   }
+}
+
+/** The customer of a request as the configuration has it now: in the tier that a trusted key gave it then, else in that of the rules. */
+function customerOf(
+  { customer, customerTier, keyId }: LoggedRequest,
+  { team }: Principal,
+): Customer | undefined {
+  const customers = team?.customers;
+  if (customer === undefined || !customers) return undefined;
+  const named = keyId !== undefined && customers.mayNameTier(keyId) ? customerTier : undefined;
+  return customers.find(customer, named) ?? customers.find(customer);
 }
