@@ -22,6 +22,6 @@ export { isModelPattern } from './model-pattern.ts';
 export type { LimitSet } from './owner-limits.ts';
 export { Principals } from './principals.ts';
 export { type ConfigProblem, ConfigProblems } from './problems.ts';
-export { parseDuration } from './quantity.ts';
+export { parseDuration, parseUsd } from './quantity.ts';
 export { ID as PLAIN_NAME } from './shape-leaves.ts';
 export { type RetriedStatus, type Target, UpstreamEntry } from './upstream-entry.ts';

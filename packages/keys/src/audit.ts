@@ -1,7 +1,15 @@
 import { isWhole, parsed } from './key-record.ts';
 
 /** What an administrative change was. */
-export const AUDIT_ACTIONS = ['key created', 'key rotated', 'key revoked'] as const;
+export const AUDIT_ACTIONS = [
+  'key created',
+  'key rotated',
+  'key revoked',
+  'budget changed',
+  'budget restored',
+  'configuration changed',
+  'configuration refused',
+] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** What stands in an audit record of the thing that was changed: names and times, never a secret or its hash. */
@@ -11,10 +19,10 @@ export type AuditView = Readonly<Record<string, string | number | readonly strin
 export interface AuditRecord {
   /** Milliseconds since 1970, by the clock of the machine on which it was made. */
   readonly atMs: number;
-  /** `api:ops` for a token of the admin API, `cli:alice@host` for a user of the operating system. */
+  /** `api:ops` for a token of the admin API, `cli:alice@host` for a user of the operating system, `file:host` for who writes a configuration. */
   readonly by: string;
   readonly action: AuditAction;
-  /** Public name of what was changed: `key:search-2`. */
+  /** Public name of what was changed: `key:search-2`, `team:search/usd_per_day`, `configuration`. */
   readonly subject: string;
   /** Null: there was nothing before. */
   readonly before: AuditView | null;

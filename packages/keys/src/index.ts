@@ -1,6 +1,10 @@
-export type { AuditRecord, AuditView } from './audit.ts';
+export { AUDIT_ACTIONS, type AuditRecord, type AuditView } from './audit.ts';
+export { type Budget, changeBudget, restoreBudget } from './budget-changes.ts';
+export { type BudgetChange, type BudgetRecord, changeAt } from './budget-record.ts';
+export type { Doer } from './changing.ts';
 export { IssuedKeys, type IssuedKeysChange, type IssuedKeysState } from './issued-keys.ts';
-export { createKey, type Doer, IssuingError, revokeKey, rotateKey, shownKey } from './issuing.ts';
+export { createKey, IssuingError, revokeKey, rotateKey, shownKey } from './issuing.ts';
+export { isBudget } from './kept-record.ts';
 export type { KeyKeeper } from './key-keeper.ts';
 export { type KeyRecord, keyStatus } from './key-record.ts';
 export { isWholeKey, KEY_PREFIX, newKey } from './new-key.ts';

@@ -1,4 +1,6 @@
 import { setTimeout as later } from 'node:timers';
+import type { BudgetRecord } from './budget-record.ts';
+import { isBudget, type KeptRecord } from './kept-record.ts';
 import type { KeyChanges, KeyKeeper, Position } from './key-keeper.ts';
 import type { KeyRecord } from './key-record.ts';
 
@@ -31,17 +33,18 @@ export interface IssuedKeysOptions {
 export type IssuedKeysChange =
   | { readonly what: 'away'; readonly cause: unknown }
   | { readonly what: 'back' }
-  | { readonly what: 'restored'; readonly keys: number };
+  | { readonly what: 'restored'; readonly records: number };
 
 const EVERY_MS = 500;
 
 /**
- * All issued keys, as one instance knows them. It asks the keeper again and again; while that is away it keeps what it knows. A keeper
+ * All issued keys, and the budgets that were changed, as one instance knows them. It asks the keeper again and again; while that is away it keeps what it knows. A keeper
  * that has lost what it knew, such as a Redis without disk that was started again, gets it back.
  */
 export class IssuedKeys {
   readonly #options: IssuedKeysOptions;
   readonly #records = new Map<string, KeyRecord>();
+  readonly #budgets = new Map<string, BudgetRecord>();
   readonly #secrets = new Map<string, IssuedSecret>();
   #version = 0;
   #position: Position | undefined;
@@ -55,7 +58,7 @@ export class IssuedKeys {
     this.#options = options;
   }
 
-  /** Changes with every change of any key: what was looked up before may be wrong since. */
+  /** Changes with every change of any key or budget: what was looked up before may be wrong since. */
   get version(): number {
     return this.#version;
   }
@@ -77,6 +80,11 @@ export class IssuedKeys {
 
   byId(id: string): KeyRecord | undefined {
     return this.#records.get(id);
+  }
+
+  /** The budgets that were changed, those whose change was taken back too. */
+  budgets(): Iterable<BudgetRecord> {
+    return this.#budgets.values();
   }
 
   state(): IssuedKeysState {
@@ -118,7 +126,7 @@ export class IssuedKeys {
       if (lost.length > 0) {
         await keeper.restore(lost);
         this.#take(await keeper.changes(undefined));
-        onChange({ what: 'restored', keys: lost.length });
+        onChange({ what: 'restored', records: lost.length });
       } else this.#take(changes);
       this.#rightMs = askedMs;
       if (this.#isAway) onChange({ what: 'back' });
@@ -131,9 +139,11 @@ export class IssuedKeys {
   }
 
   /** Those of ours that the keeper lacks or has in an earlier revision. */
-  #missingIn({ records }: KeyChanges): KeyRecord[] {
+  #missingIn({ records }: KeyChanges): KeptRecord[] {
     const revisions = new Map(records.map(({ id, revision }) => [id, revision]));
-    return [...this.#records.values()].filter(({ id, revision }) => (revisions.get(id) ?? 0) < revision);
+    return [...this.#records.values(), ...this.#budgets.values()].filter(
+      ({ id, revision }) => (revisions.get(id) ?? 0) < revision,
+    );
   }
 
   #take({ position, isWhole, records }: KeyChanges): void {
@@ -142,8 +152,13 @@ export class IssuedKeys {
     if (isWhole) {
       this.#records.clear();
       this.#secrets.clear();
+      this.#budgets.clear();
     }
     for (const record of records) {
+      if (isBudget(record)) {
+        this.#budgets.set(record.id, record);
+        continue;
+      }
       const before = this.#records.get(record.id);
       if (before) for (const { hash } of secretsOf(before)) this.#secrets.delete(hash);
       this.#records.set(record.id, record);

@@ -1,19 +1,17 @@
-import type { AuditAction, AuditRecord, AuditView } from './audit.ts';
-import { type KeyKeeper, LONGEST_RECORD } from './key-keeper.ts';
-import { type KeyRecord, keyStatus, recordText } from './key-record.ts';
-
-/** Who makes a change, and when. */
-export interface Doer {
-  /** As in an audit record: `api:ops`, `cli:alice@host`. */
-  readonly by: string;
-  /** Milliseconds since 1970. */
-  readonly nowMs: number;
-  /** Hears of the change once it is made, for the log. */
-  readonly onDone?: (audit: AuditRecord) => void;
-}
+import type { AuditAction, AuditView } from './audit.ts';
+import { type Doer, makeChange } from './changing.ts';
+import type { KeyKeeper } from './key-keeper.ts';
+import { type KeyRecord, keyStatus } from './key-record.ts';
 
 /** Why a change was not made. */
-export type IssuingRefusal = 'taken' | 'unknown' | 'revoked' | 'expired' | 'too many secrets' | 'full';
+export type IssuingRefusal =
+  | 'taken'
+  | 'unknown'
+  | 'revoked'
+  | 'expired'
+  | 'too many secrets'
+  | 'full'
+  | 'unchanged';
 
 /** A change that can't be made as things are. Its message says why, and holds no secret. */
 export class IssuingError extends Error {
@@ -37,7 +35,8 @@ const SENTENCES: Readonly<Record<IssuingRefusal, (id: string) => string>> = {
   expired: (id) => `The key ${id} has expired. Create another.`,
   'too many secrets': (id) =>
     `${MOST_SECRETS} secrets of ${id} are still good. Rotate with a shorter overlap to end earlier ones: --overlap 0s ends all.`,
-  full: () => 'The store holds as many keys as it may.',
+  full: () => 'The store holds as many keys and changed budgets as it may.',
+  unchanged: (id) => `The budget ${id} is not changed: it is the configuration's.`,
 };
 
 /** What a new key is to be. */
@@ -100,36 +99,18 @@ export function revokeKey(keeper: KeyKeeper, id: string, doer: Doer): Promise<Ke
   });
 }
 
-/** Two who change the same key at once take turns; more than a few such turns are a fault. */
-const MOST_TURNS = 20;
-
 async function change(
   keeper: KeyKeeper,
   id: string,
-  { by, nowMs, onDone }: Doer,
+  doer: Doer,
   action: AuditAction,
   next: (kept: KeyRecord | undefined) => KeyRecord,
 ): Promise<KeyRecord> {
-  for (let turn = 0; turn < MOST_TURNS; turn += 1) {
-    const kept = await keeper.find(id);
-    const record = next(kept);
-    if (recordText(record).length > LONGEST_RECORD) throw new TypeError('The record is too long');
-    const audit = {
-      atMs: nowMs,
-      by,
-      action,
-      subject: `key:${id}`,
-      before: kept ? shownKey(kept) : null,
-      after: shownKey(record),
-    };
-    const outcome = await keeper.put(record, audit);
-    if (outcome === 'done') {
-      onDone?.(audit);
-      return record;
-    }
-    if (outcome === 'full') throw new IssuingError('full', id);
-  }
-  throw new Error('The key was changed by others again and again');
+  const find = () => keeper.find(id);
+  const shown = (record: KeyRecord | undefined) => (record ? shownKey(record) : null);
+  const record = await makeChange(keeper, { action, subject: `key:${id}`, find, next, shown }, doer);
+  if (record === 'full') throw new IssuingError('full', id);
+  return record;
 }
 
 /** A key as lists and audit records show it: without its hashes. Times are ISO 8601. */

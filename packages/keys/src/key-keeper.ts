@@ -1,7 +1,9 @@
 import type { AuditRecord } from './audit.ts';
+import type { BudgetRecord } from './budget-record.ts';
+import type { KeptRecord } from './kept-record.ts';
 import type { KeyRecord } from './key-record.ts';
 
-/** Up to where a reader knows the keys of a keeper. */
+/** Up to where a reader knows the records of a keeper. */
 export interface Position {
   /** Named anew whenever the keeper begins from nothing. */
   readonly epoch: string;
@@ -16,20 +18,20 @@ export interface KeyChanges {
   /** Whether these are all records, and not only those that changed since the reader's position. */
   readonly isWhole: boolean;
   /** Each as it is now; a record that can't be read is left out, so its key is refused. */
-  readonly records: readonly KeyRecord[];
+  readonly records: readonly KeptRecord[];
 }
 
-/** What became of a change. `stale`: the record has changed meanwhile, read it again. `full`: there is no room for another key. */
+/** What became of a change. `stale`: the record has changed meanwhile, read it again. `full`: there is no room for another record. */
 export type PutOutcome = 'done' | 'stale' | 'full';
 
-/** The most records that a keeper holds, those of refused keys among them: some 50 MB in each instance. */
+/** The most records that a keeper holds, those of refused keys and of budgets among them: some 50 MB in each instance. */
 export const MOST_KEYS = 100_000;
 
 /** The longest that a record is: names and patterns are bounded, so this only stops what was never meant. */
 export const LONGEST_RECORD = 16_384;
 
 /**
- * Where issued keys are kept for all instances and commands. Every method rejects if the store can't be reached.
+ * Where issued keys and changed budgets are kept for all instances and commands. Every method rejects if the store can't be reached.
  *
  * - `put` writes a record and the audit record of that change in one step, if the kept record's revision is the one before its own.
  * - `changes` is cheap where nothing has changed: it is asked twice a second.
@@ -37,9 +39,12 @@ export const LONGEST_RECORD = 16_384;
 export interface KeyKeeper {
   changes(since: Position | undefined): Promise<KeyChanges>;
   find(id: string): Promise<KeyRecord | undefined>;
-  put(record: KeyRecord, audit: AuditRecord): Promise<PutOutcome>;
+  findBudget(id: string): Promise<BudgetRecord | undefined>;
+  put(record: KeptRecord, audit: AuditRecord): Promise<PutOutcome>;
   /** Writes back, into a keeper that has lost what it knew, the records that it lacks or has in an earlier revision. */
-  restore(records: readonly KeyRecord[]): Promise<void>;
+  restore(records: readonly KeptRecord[]): Promise<void>;
+  /** Keeps the audit record of a change that was made elsewhere. */
+  note(audit: AuditRecord): Promise<void>;
   /** The latest first. */
   audits(most: number): Promise<readonly AuditRecord[]>;
   close(): void;

@@ -37,15 +37,10 @@ export function keyStatus({ revokedMs, expiresMs }: KeyRecord, nowMs: number): K
   return expiresMs !== undefined && nowMs >= expiresMs ? 'expired' : 'active';
 }
 
-/** The record as a keeper writes it. */
-export function recordText(record: KeyRecord): string {
-  return JSON.stringify(record);
-}
-
 const HASH = /^[0-9a-f]{64}$/;
 
 /**
- * Reads what `recordText` wrote. Undefined if it is anything else: who can write into the store must not make a gateway fail, and a
+ * Reads what a keeper wrote. Undefined if it is anything else: who can write into the store must not make a gateway fail, and a
  * record that is half right would let in more than was meant.
  */
 export function readRecord(text: string): KeyRecord | undefined {
@@ -95,7 +90,8 @@ export function isWhole(value: unknown): value is number {
 /** The last instant that a date can be (ECMA-262 §21.4.1.1). */
 const LAST_TIME_MS = 8.64e15;
 
-function isTime(value: unknown): value is number {
+/** Whether a value is an instant, in milliseconds since 1970. */
+export function isTime(value: unknown): value is number {
   return isWhole(value) && value <= LAST_TIME_MS;
 }
 

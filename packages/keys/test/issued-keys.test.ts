@@ -80,7 +80,7 @@ describe('the keys that an instance knows', () => {
     await createKey(keeper, { id: 'new', hash: hash(3) }, DOER);
     await createKey(keeper, { id: 'gone', hash: hash(4) }, DOER);
     await issued.refresh();
-    expect(seen).toEqual([{ what: 'restored', keys: 2 }]);
+    expect(seen).toEqual([{ what: 'restored', records: 2 }]);
     const { records } = await keeper.changes(undefined);
     expect(records.map(({ id, revision }) => `${id} ${revision}`).sort()).toEqual(['a 1', 'gone 2', 'new 1']);
     expect([1, 3, 4].map((n) => issued.find(hash(n))?.record.id)).toEqual(['a', 'new', undefined]);

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { createKey, type KeyKeeper, revokeKey, rotateKey } from '../src/index.ts';
-import { type Doer, IssuingError } from '../src/issuing.ts';
+import {
+  changeBudget,
+  createKey,
+  type Doer,
+  type KeyKeeper,
+  restoreBudget,
+  revokeKey,
+  rotateKey,
+} from '../src/index.ts';
+import { IssuingError } from '../src/issuing.ts';
 
 /** A keeper under test, and another one on the same store, as a second process has it. */
 export interface KeeperPair {
@@ -117,6 +125,49 @@ export function keeperContract(open: (options?: { mostKeys: number }) => Promise
       expect(await one.find('a')).toEqual(revoked);
       await one.restore([{ ...old, revision: 3, hash: hash(9) }]);
       expect((await one.find('a'))?.hash).toBe(hash(9));
+    });
+
+    it('gives a changed budget to everybody, and takes the change back', async () => {
+      const { one, two } = await open();
+      const budget = { owner: 'customer:search/a/b', limit: 'usd_per_day', configuredNanoUsd: 5e9 };
+      const untilMs = DOER.nowMs + 1_000;
+      await createKey(one, { id: 'a', hash: HASH }, DOER);
+      const { position } = await two.changes(undefined);
+      const raised = await changeBudget(one, budget, { amountNanoUsd: 8_250_000_001, untilMs }, DOER);
+      expect(raised).toMatchObject({ revision: 1, change: { amountNanoUsd: 8_250_000_001, untilMs } });
+      expect((await two.changes(position)).records).toEqual([raised]);
+      expect(await two.findBudget(raised.id)).toEqual(raised);
+      expect([await two.find(raised.id), await two.findBudget('a')]).toEqual([undefined, undefined]);
+      await restoreBudget(two, budget, { by: 'api:eve', nowMs: DOER.nowMs + 5 });
+      const refused = { refusal: 'unchanged' };
+      await expect(restoreBudget(one, budget, DOER)).rejects.toMatchObject(refused);
+      await changeBudget(one, { ...budget, configuredNanoUsd: null }, { amountNanoUsd: 0, untilMs }, DOER);
+      // What has ended by itself can't be taken back.
+      const later = { by: 'api:ops', nowMs: untilMs };
+      await expect(restoreBudget(one, budget, later)).rejects.toMatchObject(refused);
+      const [, back, change] = await one.audits(3);
+      expect([back, change]).toMatchObject([
+        {
+          action: 'budget restored',
+          by: 'api:eve',
+          before: { amount_usd: 8.250000001, source: 'change', until: new Date(untilMs).toISOString() },
+          after: { amount_usd: 5, source: 'configuration', until: null },
+        },
+        { action: 'budget changed', subject: 'customer:search/a/b/usd_per_day', before: { amount_usd: 5 } },
+      ]);
+    });
+
+    it('keeps a note of what was changed elsewhere', async () => {
+      const { one, two } = await open();
+      const note = {
+        atMs: 7,
+        by: 'file:host',
+        action: 'configuration changed' as const,
+        subject: 'configuration',
+      };
+      await one.note({ ...note, before: null, after: { changed: ['limits'] } });
+      expect(await two.audits(10)).toEqual([{ ...note, before: null, after: { changed: ['limits'] } }]);
+      expect((await two.changes(undefined)).records).toEqual([]);
     });
 
     it('tells of every change who made it, what was before and after, and no hash', async () => {

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import { GatewayError } from '@nexus/domain';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { addAdminApi } from './admin/api.ts';
+import { budgetRoutes } from './admin/budgets.ts';
 import { AdminDoor } from './admin/door.ts';
 import { keyRoutes } from './admin/keys.ts';
 import { ownerRoutes } from './admin/owners.ts';
@@ -68,15 +69,27 @@ export function adminApp(parts: Parts, inside: HealthParts): Express {
   app.get('/health', healthInside(inside));
   app.get('/ready', ready(inside));
   app.get('/metrics', metricsPage(parts.metrics));
-  const keyParts = {
+  const { limiter, budgets, log } = parts;
+  const administered = {
     get config() {
       return parts.config;
     },
+    get principals() {
+      return parts.principals;
+    },
     keys: inside.keys,
-    log: parts.log,
+    limiter,
+    budgets,
+    log,
   };
   const door = new AdminDoor(() => parts.config.adminTokens);
-  addAdminApi(app, [...ownerRoutes(parts), usageRoute(parts), ...keyRoutes(keyParts)], door, parts.log);
+  const routes = [
+    ...ownerRoutes(administered),
+    ...budgetRoutes(administered),
+    usageRoute(parts),
+    ...keyRoutes(administered),
+  ];
+  addAdminApi(app, routes, door, log);
   app.use(notFound(parts));
   app.use(errorDoor(parts));
   return app;

@@ -7,6 +7,7 @@ import { createMetrics, type Log } from '@nexus/observe';
 import { CallReader } from '@nexus/tokens';
 import { BudgetAlerts } from './alerts/alerts.ts';
 import { adminApp, listener } from './app.ts';
+import { ChangedBudgets } from './budgets/changed-budgets.ts';
 import type { Parts } from './handle.ts';
 import { openKeys } from './keys/open-keys.ts';
 import { openLedger } from './ledger/open-ledger.ts';
@@ -106,6 +107,7 @@ export async function startGateway(
     limiter,
     learned: new LearnedOutput(),
     prices: new Prices(() => live.config),
+    budgets: new ChangedBudgets(keys.issued, Date.now),
     turns,
     alerts,
     ledger,

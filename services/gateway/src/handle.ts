@@ -6,6 +6,7 @@ import type { LearnedOutput } from '@nexus/limits';
 import type { Log, Metrics } from '@nexus/observe';
 import type { CallReader } from '@nexus/tokens';
 import type { BudgetAlerts } from './alerts/alerts.ts';
+import type { ChangedBudgets } from './budgets/changed-budgets.ts';
 import type { Flight, InFlight } from './ops/in-flight.ts';
 import { admit, type MayNotPass } from './path/admit.ts';
 import { arrive } from './path/arrive.ts';
@@ -32,6 +33,8 @@ export interface Parts {
   readonly learned: LearnedOutput;
   /** What calls cost. */
   readonly prices: Prices;
+  /** The budgets that were changed while Nexus runs. */
+  readonly budgets: ChangedBudgets;
   readonly turns: Turns;
   readonly alerts: BudgetAlerts;
   /** Absent: nobody keeps records. */

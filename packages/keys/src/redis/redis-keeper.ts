@@ -1,8 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { AUDIT_KEPT, type AuditRecord, auditText, readAudit } from '../audit.ts';
+import { type BudgetRecord, readBudget } from '../budget-record.ts';
+import { type KeptRecord, readKept, recordText } from '../kept-record.ts';
 import { type KeyChanges, type KeyKeeper, MOST_KEYS, type Position, type PutOutcome } from '../key-keeper.ts';
-import { type KeyRecord, readRecord, recordText } from '../key-record.ts';
+import { type KeyRecord, readRecord } from '../key-record.ts';
 
 /** A connection to Redis, as ioredis has it. */
 export interface RedisCall {
@@ -13,7 +15,7 @@ export interface RedisCall {
 const PAGE = 500;
 
 /**
- * Keeps issued keys in the Redis that the instances share, under the limiter's hash tag. Scripts do every change in one step. These
+ * Keeps issued keys and changed budgets in the Redis that the instances share, under the limiter's hash tag. Scripts do every change in one step. These
  * entries have no expiry: a Redis that evicts must only evict what has one (`noeviction` or `volatile-*`).
  */
 export class RedisKeyKeeper implements KeyKeeper {
@@ -22,7 +24,12 @@ export class RedisKeyKeeper implements KeyKeeper {
   readonly #audit: string;
   readonly #mostKeys: number;
   readonly #close: () => void;
-  readonly #scripts = { put: script('put'), changes: script('changes'), restore: script('restore') };
+  readonly #scripts = {
+    put: script('put'),
+    changes: script('changes'),
+    restore: script('restore'),
+    note: script('note'),
+  };
 
   constructor(
     redis: RedisCall,
@@ -41,12 +48,12 @@ export class RedisKeyKeeper implements KeyKeeper {
     const first = await this.#page(since?.version ?? 0);
     const isWhole =
       since === undefined || first.epoch !== since.epoch || Number(first.version) < since.version;
-    const records: KeyRecord[] = [];
+    const records: KeptRecord[] = [];
     let page = isWhole && since !== undefined ? await this.#page(0) : first;
     const { epoch, version } = page;
     for (;;) {
       for (const text of page.texts) {
-        const record = readRecord(text);
+        const record = readKept(text);
         if (record) records.push(record);
       }
       if (page.texts.length < PAGE) break;
@@ -72,13 +79,22 @@ export class RedisKeyKeeper implements KeyKeeper {
   }
 
   async find(id: string): Promise<KeyRecord | undefined> {
-    const text = await this.#redis.call('HGET', [this.#keys[0], id]);
-    return typeof text === 'string' ? readRecord(text) : undefined;
+    return readRecord(await this.#text(id));
   }
 
-  async put(record: KeyRecord, audit: AuditRecord): Promise<PutOutcome> {
+  async findBudget(id: string): Promise<BudgetRecord | undefined> {
+    return readBudget(await this.#text(id));
+  }
+
+  /** Empty where there is none. */
+  async #text(id: string): Promise<string> {
+    const text = await this.#redis.call('HGET', [this.#keys[0], id]);
+    return typeof text === 'string' ? text : '';
+  }
+
+  async put(record: KeptRecord, audit: AuditRecord): Promise<PutOutcome> {
     const { id, revision } = record;
-    const bounds = [this.#mostKeys, AUDIT_KEPT.records, audit.atMs - AUDIT_KEPT.forMs];
+    const bounds = [this.#mostKeys, ...auditBounds(audit)];
     const outcome = await this.#run(
       'put',
       [...this.#keys, this.#audit],
@@ -87,13 +103,17 @@ export class RedisKeyKeeper implements KeyKeeper {
     return outcome === 'done' || outcome === 'full' ? outcome : 'stale';
   }
 
-  async restore(records: readonly KeyRecord[]): Promise<void> {
+  async restore(records: readonly KeptRecord[]): Promise<void> {
     const epoch = randomUUID();
     for (let from = 0; from < records.length; from += PAGE) {
       const page = records.slice(from, from + PAGE);
       const args = page.flatMap((record) => [record.id, record.revision, recordText(record)]);
       await this.#run('restore', this.#keys, [epoch, ...args]);
     }
+  }
+
+  async note(audit: AuditRecord): Promise<void> {
+    await this.#run('note', [this.#audit], [auditText(audit), ...auditBounds(audit)]);
   }
 
   async audits(most: number): Promise<readonly AuditRecord[]> {
@@ -106,7 +126,7 @@ export class RedisKeyKeeper implements KeyKeeper {
   }
 
   async #run(
-    name: 'put' | 'changes' | 'restore',
+    name: 'put' | 'changes' | 'restore' | 'note',
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<unknown> {
@@ -119,6 +139,11 @@ export class RedisKeyKeeper implements KeyKeeper {
       return this.#redis.call('EVAL', [lua, ...rest]);
     }
   }
+}
+
+/** How many audit records are kept, and from which instant on. */
+function auditBounds({ atMs }: AuditRecord): [most: number, sinceMs: number] {
+  return [AUDIT_KEPT.records, atMs - AUDIT_KEPT.forMs];
 }
 
 function script(name: string): { readonly lua: string; readonly sha: string } {

@@ -3,8 +3,10 @@ import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout } from 'node:timers/promises';
 import { AUDIT_KEPT, type AuditRecord, auditText, readAudit } from '../audit.ts';
+import { type BudgetRecord, readBudget } from '../budget-record.ts';
+import { type KeptRecord, readKept, recordText } from '../kept-record.ts';
 import { type KeyChanges, type KeyKeeper, MOST_KEYS, type Position, type PutOutcome } from '../key-keeper.ts';
-import { type KeyRecord, readRecord, recordText } from '../key-record.ts';
+import { type KeyRecord, readRecord } from '../key-record.ts';
 
 /** Who finds the file locked tries again that often, for so long: the ledger makes its tables and writes its batches in the same file. */
 const RETRY_MS = 10;
@@ -20,7 +22,7 @@ const TABLES = `
 `;
 
 /**
- * Keeps issued keys in a file, for one gateway and the commands beside it; the ledger may be in the same. The file is made with the first
+ * Keeps issued keys and changed budgets in a file, for one gateway and the commands beside it; the ledger may be in the same. The file is made with the first
  * key, and while there is none there are no keys. Calls block for some microseconds: nothing here waits for a lock.
  */
 export class SqliteKeyKeeper implements KeyKeeper {
@@ -47,17 +49,26 @@ export class SqliteKeyKeeper implements KeyKeeper {
     const rows = db
       .prepare('SELECT record FROM nexus_keys WHERE version > ? ORDER BY version')
       .all(isWhole ? 0 : since.version);
-    return { position, isWhole, records: rows.flatMap(({ record }) => readRecord(String(record)) ?? []) };
+    return { position, isWhole, records: rows.flatMap(({ record }) => readKept(String(record)) ?? []) };
   }
 
   async find(id: string): Promise<KeyRecord | undefined> {
+    return readRecord(await this.#text(id));
+  }
+
+  async findBudget(id: string): Promise<BudgetRecord | undefined> {
+    return readBudget(await this.#text(id));
+  }
+
+  /** Empty where there is none. */
+  async #text(id: string): Promise<string> {
     const row = await whenFree(() =>
       this.#reading()?.prepare('SELECT record FROM nexus_keys WHERE id = ?').get(id),
     );
-    return row === undefined ? undefined : readRecord(String(row.record));
+    return row === undefined ? '' : String(row.record);
   }
 
-  put(record: KeyRecord, audit: AuditRecord): Promise<PutOutcome> {
+  put(record: KeptRecord, audit: AuditRecord): Promise<PutOutcome> {
     return this.#write((db): PutOutcome => {
       const kept = db.prepare('SELECT revision FROM nexus_keys WHERE id = ?').get(record.id);
       if (Number(kept?.revision ?? 0) + 1 !== record.revision) return 'stale';
@@ -66,15 +77,16 @@ export class SqliteKeyKeeper implements KeyKeeper {
         if (Number(count) >= this.#mostKeys) return 'full';
       }
       setRecord(db, record);
-      db.prepare('INSERT INTO nexus_audit (at_ms, record) VALUES (?, ?)').run(audit.atMs, auditText(audit));
-      db.prepare(
-        'DELETE FROM nexus_audit WHERE at_ms < ? OR number <= (SELECT max(number) FROM nexus_audit) - ?',
-      ).run(audit.atMs - AUDIT_KEPT.forMs, AUDIT_KEPT.records);
+      addAudit(db, audit);
       return 'done';
     });
   }
 
-  async restore(records: readonly KeyRecord[]): Promise<void> {
+  note(audit: AuditRecord): Promise<void> {
+    return this.#write((db) => addAudit(db, audit));
+  }
+
+  async restore(records: readonly KeptRecord[]): Promise<void> {
     await this.#write((db) => {
       for (const record of records) {
         const kept = db.prepare('SELECT revision FROM nexus_keys WHERE id = ?').get(record.id);
@@ -151,12 +163,19 @@ function openFile(path: string): DatabaseSync {
   return new DatabaseSync(path, { timeout: 0 });
 }
 
-function setRecord(db: DatabaseSync, record: KeyRecord): void {
+function setRecord(db: DatabaseSync, record: KeptRecord): void {
   db.prepare('UPDATE nexus_key_state SET version = version + 1').run();
   db.prepare(
     `INSERT INTO nexus_keys (id, revision, version, record) VALUES (?, ?, (SELECT version FROM nexus_key_state), ?)
      ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, version = excluded.version, record = excluded.record`,
   ).run(record.id, record.revision, recordText(record));
+}
+
+function addAudit(db: DatabaseSync, audit: AuditRecord): void {
+  db.prepare('INSERT INTO nexus_audit (at_ms, record) VALUES (?, ?)').run(audit.atMs, auditText(audit));
+  db.prepare(
+    'DELETE FROM nexus_audit WHERE at_ms < ? OR number <= (SELECT max(number) FROM nexus_audit) - ?',
+  ).run(audit.atMs - AUDIT_KEPT.forMs, AUDIT_KEPT.records);
 }
 
 function checkTables(db: DatabaseSync): void {

@@ -1,4 +1,5 @@
 /** JSON schemas of the routes about keys. */
+import { AUDIT_ACTIONS } from '@nexus/keys';
 
 const TIME = { type: ['string', 'null'], format: 'date-time' };
 const NAME = { type: ['string', 'null'] };
@@ -93,9 +94,10 @@ export const AUDIT_ANSWER = {
           at: { type: 'string', format: 'date-time' },
           by: {
             type: 'string',
-            description: '`api:` and the id of a token, or `cli:` and a user of a machine.',
+            description:
+              '`api:` and the id of a token, `cli:` and a user of a machine, or `file:` and a machine that took its configuration over.',
           },
-          action: { enum: ['key created', 'key rotated', 'key revoked'] },
+          action: { enum: AUDIT_ACTIONS },
           subject: { type: 'string' },
           before: VIEW,
           after: VIEW,

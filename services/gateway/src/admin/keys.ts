@@ -1,27 +1,19 @@
 import { type Config, credentialHash, PLAIN_NAME } from '@nexus/config';
-import {
-  createKey,
-  type Doer,
-  IssuingError,
-  type KeyRecord,
-  newKey,
-  revokeKey,
-  rotateKey,
-} from '@nexus/keys';
-import type { Log } from '@nexus/observe';
+import { createKey, type KeyRecord, newKey, revokeKey, rotateKey } from '@nexus/keys';
 import { readKeyRequest, readOverlap, type Wrong } from '../keys/key-request.ts';
-import type { Keys } from '../keys/open-keys.ts';
-import { logAudit, shownAudit, shownIssued, shownKeys } from '../keys/shown-keys.ts';
+import { shownAudit, shownIssued, shownKeys } from '../keys/shown-keys.ts';
 import type { AdminAnswer, AdminCall, AdminRoute } from './api.ts';
 import { AUDIT_ANSWER, CREATED_ANSWER, CREATION, KEY_ANSWER, KEYS_ANSWER, ROTATION } from './key-schemas.ts';
 import { ProblemError } from './problem.ts';
+import { badRequest, changed, doer, type StoreParts, stored } from './stored.ts';
 
 /** What the routes about keys work on. */
-export interface KeyParts {
+export interface KeyParts extends StoreParts {
   readonly config: Config;
-  readonly keys: Keys;
-  readonly log: Log;
 }
+
+/** Where to look up what became of a change. */
+const LIST = 'GET /admin/v1/keys';
 
 const MOST_KEYS_SHOWN = 1_000;
 const MOST_AUDITS_SHOWN = 1_000;
@@ -31,7 +23,7 @@ export function keyRoutes(parts: KeyParts): readonly AdminRoute[] {
   const change = (route: Pick<AdminRoute, 'method' | 'path' | 'summary' | 'answer' | 'handle' | 'body'>) => ({
     ...route,
     scope: 'keys' as const,
-    handle: (call: AdminCall) => changed(call, route.handle, parts),
+    handle: (call: AdminCall): Promise<AdminAnswer> => changed(() => route.handle(call), parts, LIST),
   });
   return [
     {
@@ -97,15 +89,11 @@ export function keyRoutes(parts: KeyParts): readonly AdminRoute[] {
       summary: 'Who changed what, and when: the latest first, at most a thousand',
       answer: AUDIT_ANSWER,
       handle: async () => {
-        const records = await stored(() => parts.keys.keeper.audits(MOST_AUDITS_SHOWN), parts);
+        const records = await stored(() => parts.keys.keeper.audits(MOST_AUDITS_SHOWN), parts, LIST);
         return { json: { records: records.map(shownAudit) } };
       },
     },
   ];
-}
-
-function doer(tokenId: string, log: Log): Doer {
-  return { by: `api:${tokenId}`, nowMs: Date.now(), onDone: (audit) => logAudit(audit, log) };
 }
 
 function shown(record: KeyRecord, { config }: KeyParts) {
@@ -125,42 +113,6 @@ function page(query: Readonly<Record<string, unknown>>, { config, keys }: KeyPar
     next: all.length > shownPage.length ? (shownPage.at(-1)?.id ?? null) : null,
     store: keys.issued.state().status,
   };
-}
-
-/** Makes a change, so that this instance knows of it when it answers, and leaves a line in the log. */
-async function changed(call: AdminCall, handle: AdminRoute['handle'], parts: KeyParts): Promise<AdminAnswer> {
-  return stored(async () => {
-    const answer = await handle(call);
-    await parts.keys.issued.refresh();
-    return answer;
-  }, parts);
-}
-
-async function stored<T>(ask: () => Promise<T>, { log }: KeyParts): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof ProblemError) throw error;
-    if (error instanceof IssuingError) throw refusal(error);
-    log.error('issued keys cannot be changed', { error });
-    throw new ProblemError({
-      status: 503,
-      title: 'Service Unavailable',
-      detail:
-        'The store of the keys does not answer. A change may have been made or not: look at GET /admin/v1/keys before you try again.',
-      retryAfterSeconds: 1,
-    });
-  }
-}
-
-function refusal({ refusal: why, message }: IssuingError): ProblemError {
-  return why === 'unknown'
-    ? new ProblemError({ status: 404, title: 'Not Found', detail: message })
-    : new ProblemError({ status: 409, title: 'Conflict', detail: message });
-}
-
-function badRequest(detail: string): ProblemError {
-  return new ProblemError({ status: 400, title: 'Bad Request', detail });
 }
 
 function orThrow<T extends object>(read: T | Wrong): T {

@@ -1,5 +1,8 @@
 import type { Config, Principals } from '@nexus/config';
 import type { Limiter, OwnerLimits } from '@nexus/domain';
+import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
+import type { Keys } from '../keys/open-keys.ts';
+import { shownKeys } from '../keys/shown-keys.ts';
 import { shownBucket, shownLimit } from '../ops/shown-limits.ts';
 import type { AdminRoute } from './api.ts';
 import { ProblemError } from './problem.ts';
@@ -11,10 +14,12 @@ export interface OwnerParts {
   readonly config: Config;
   readonly principals: Principals;
   readonly limiter: Limiter;
+  readonly budgets: ChangedBudgets;
+  readonly keys: Keys;
 }
 
 /** Everybody who has limits by the configuration, by the name that refusals show. */
-function ownersOf({ gateway, models, teams, keys }: Config): ReadonlyMap<string, OwnerLimits> {
+export function configuredOwners({ gateway, models, teams, keys }: Config): ReadonlyMap<string, OwnerLimits> {
   const owners = [
     ...(gateway ? [gateway] : []),
     ...models.map(({ limits }) => limits),
@@ -42,7 +47,7 @@ export function ownerRoutes(parts: OwnerParts): readonly AdminRoute[] {
       method: 'get',
       path: '/admin/v1/teams',
       scope: 'read',
-      summary: 'The teams, their keys, and what is left of their limits',
+      summary: 'The teams, their keys that are active, listed and issued, and what is left of their limits',
       answer: LIST,
       handle: async () => ({ json: { teams: await shownTeams(parts) } }),
     },
@@ -58,40 +63,17 @@ export function ownerRoutes(parts: OwnerParts): readonly AdminRoute[] {
       handle: async ({ req }) => {
         const { owner } = req.query;
         if (owner === undefined)
-          return { json: { buckets: await bucketsOf([...ownersOf(parts.config).values()], parts) } };
+          return { json: { buckets: await bucketsOf([...configuredOwners(parts.config).values()], parts) } };
         return { json: { buckets: await bucketsOf([find(owner, parts)], parts) } };
-      },
-    },
-    {
-      method: 'get',
-      path: '/admin/v1/budgets',
-      scope: 'read',
-      summary: 'The budgets in US dollars, and what is spent or reserved of each',
-      answer: LIST,
-      handle: async () => {
-        const owners = [...ownersOf(parts.config).values()].map((limits) => ({
-          ...limits,
-          buckets: limits.buckets.filter((limit) => limit.kind === 'calendar' && limit.counts === 'usd'),
-        }));
-        return {
-          json: {
-            budgets: await bucketsOf(
-              owners.filter(({ buckets }) => buckets.length > 0),
-              parts,
-            ),
-          },
-        };
       },
     },
   ];
 }
 
-function find(owner: unknown, { config, principals }: OwnerParts): OwnerLimits {
-  if (typeof owner === 'string') {
-    const key = owner.startsWith('key:') ? principals.byId(owner.slice('key:'.length))?.limits : undefined;
-    const found = ownersOf(config).get(owner) ?? customerOf(owner, config) ?? key;
-    if (found) return found;
-  }
+/** @throws ProblemError 404 */
+function find(owner: unknown, parts: OwnerParts): OwnerLimits {
+  const found = typeof owner === 'string' ? ownerNamed(owner, parts) : undefined;
+  if (found) return found;
   throw new ProblemError({
     status: 404,
     title: 'Not Found',
@@ -99,21 +81,33 @@ function find(owner: unknown, { config, principals }: OwnerParts): OwnerLimits {
   });
 }
 
+/** The limits that the configuration gives to who is named so, an issued key or a customer too. */
+export function ownerNamed(owner: string, { config, principals }: OwnerParts): OwnerLimits | undefined {
+  const key = owner.startsWith('key:') ? principals.byId(owner.slice('key:'.length))?.limits : undefined;
+  return configuredOwners(config).get(owner) ?? customerOf(owner, config) ?? key;
+}
+
 function customerOf(owner: string, { teams }: Config): OwnerLimits | undefined {
   const [, team = '', name = ''] = /^customer:([^/]+)\/(.+)$/.exec(owner) ?? [];
   return teams.get(team)?.customers?.find(name)?.limits;
 }
 
-async function bucketsOf(owners: readonly OwnerLimits[], { limiter }: OwnerParts): Promise<object[]> {
-  return (await limiter.peek(owners)).map(shownBucket);
+async function bucketsOf(
+  owners: readonly OwnerLimits[],
+  { limiter, budgets }: OwnerParts,
+): Promise<object[]> {
+  return (await limiter.peek(budgets.ofAll(owners))).map(shownBucket);
 }
 
 async function shownTeams(parts: OwnerParts): Promise<object[]> {
-  const { teams, keys } = parts.config;
+  const { config, keys } = parts;
+  const members = new Map<string, string[]>([...config.teams.keys()].map((name) => [name, []]));
+  for (const { id, team, status } of shownKeys(keys.issued.records(), config, Date.now()))
+    if (status === 'active' && typeof team === 'string') members.get(team)?.push(id);
   return Promise.all(
-    [...teams.values()].map(async ({ name, limits }) => ({
+    [...config.teams.values()].map(async ({ name, limits }) => ({
       name,
-      keys: keys.filter(({ team }) => team?.name === name).map(({ id }) => id),
+      keys: members.get(name) ?? [],
       buckets: limits ? await bucketsOf([limits], parts) : [],
     })),
   );
@@ -129,7 +123,7 @@ function shownConfig(config: Config): object {
     target_url: `${config.target.origin}${config.target.pathPrefix}`,
     require_known_keys: config.requireKnownKeys,
     each_key: [...config.keyLimits.buckets, ...config.keyLimits.sizes].map(shownLimit),
-    owners: [...ownersOf(config).values()].map(shownOwner),
+    owners: [...configuredOwners(config).values()].map(shownOwner),
     keys: config.keys.map(({ id, team, tier, expiresMs }) => ({
       id,
       team: team?.name ?? null,

@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { type Config, credentialHash, PLAIN_NAME } from '@nexus/config';
-import { createKey, type Doer, type KeyKeeper, newKey, revokeKey, rotateKey } from '@nexus/keys';
+import { createKey, type Doer, isBudget, type KeyKeeper, newKey, revokeKey, rotateKey } from '@nexus/keys';
 import { createLog } from '@nexus/observe';
 import { readKeyRequest, readOverlap, type Wrong } from '../keys/key-request.ts';
 import { logAudit, shownIssued, shownKeys } from '../keys/shown-keys.ts';
@@ -67,7 +67,8 @@ export function revoke(id: string): Ask {
 export function list(): Ask {
   return async (keeper, config) => {
     const { records } = await keeper.changes(undefined);
-    const shown = shownKeys(records, config, Date.now());
+    const issued = records.flatMap((record) => (isBudget(record) ? [] : [record]));
+    const shown = shownKeys(issued, config, Date.now());
     return { json: shown, text: keyTable(shown) };
   };
 }

@@ -1,4 +1,5 @@
-import { type Config, isHashId, isModelPattern, PLAIN_NAME, parseDate, parseDuration } from '@nexus/config';
+import { type Config, isHashId, isModelPattern, PLAIN_NAME, parseDuration } from '@nexus/config';
+import { instantOf } from './instant.ts';
 
 /** A key that somebody wants, checked. */
 export interface KeyRequest {
@@ -19,8 +20,6 @@ export interface Wrong {
 type Rules = Pick<Config, 'teams' | 'tiers' | 'keys' | 'timeZone'>;
 
 const MOST_MODELS = 100;
-/** The end of the year 9999: what a date can be written as. */
-const LAST_MS = 253_402_300_799_999;
 const LONGEST_OVERLAP_MS = 90 * 86_400_000;
 const OVERLAP_MS = 86_400_000;
 
@@ -69,7 +68,8 @@ export function readOverlap(given: unknown): { readonly overlapMs: number } | Wr
   return { overlapMs };
 }
 
-function fieldsOf(
+/** The fields of a JSON object, if it has no others than the known ones. */
+export function fieldsOf(
   given: unknown,
   known: readonly string[],
 ): { readonly values: Partial<Record<string, unknown>> } | Wrong {
@@ -87,11 +87,4 @@ function patternsOf(models: unknown): string[] | undefined {
     (each: unknown): each is string => typeof each === 'string' && isModelPattern(each.replace(/^!/, '')),
   );
   return patterns.length === models.length ? patterns : undefined;
-}
-
-function instantOf(expires: unknown, timeZone: string, nowMs: number): number | undefined {
-  if (typeof expires !== 'string') return undefined;
-  const durationMs = parseDuration(expires);
-  const ms = durationMs === undefined ? parseDate(expires, timeZone) : nowMs + durationMs;
-  return ms !== undefined && ms > nowMs && ms <= LAST_MS ? Math.floor(ms) : undefined;
 }

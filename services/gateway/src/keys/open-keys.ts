@@ -68,5 +68,5 @@ async function fileKeeper({ keyFile }: Config): Promise<KeyKeeper> {
 function tell(change: IssuedKeysChange, log: Log): void {
   if (change.what === 'away') log.warn('issued keys cannot be read', { error: change.cause });
   else if (change.what === 'back') log.info('issued keys are read again');
-  else log.warn('issued keys put back', { keys: change.keys });
+  else log.warn('issued keys put back', { keys: change.records });
 }

@@ -1,6 +1,7 @@
 import type { Config, Principals } from '@nexus/config';
 import { GatewayError, type Limiter } from '@nexus/domain';
 import type { RequestHandler } from 'express';
+import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
 import { fail } from '../handle.ts';
 import { type Arrival, arrive } from '../path/arrive.ts';
 import { customerOf } from '../path/attribute.ts';
@@ -12,6 +13,7 @@ interface LimitsParts extends Arrival {
   readonly principals: Principals;
   readonly limiter: Limiter;
   readonly config: Config;
+  readonly budgets: ChangedBudgets;
 }
 
 /**
@@ -32,6 +34,7 @@ export function limits(parts: LimitsParts): RequestHandler {
           model: typeof model === 'string' ? model : undefined,
         },
         parts.config,
+        parts.budgets,
       );
       const buckets = await parts.limiter.peek(owners).catch((cause: unknown) => {
         throw new GatewayError('limiter_unavailable', { cause });

@@ -8,6 +8,7 @@ import {
   type Reservation,
 } from '@nexus/domain';
 import { type LearnedOutput, outputToReserve, sizeRefusal } from '@nexus/limits';
+import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
 import { type RefusalReply, refusalReply, sizeReply } from '../reply/refusal.ts';
 import { chargedTo, type Exchange } from './exchange.ts';
 import { ownersOf } from './owners.ts';
@@ -40,6 +41,7 @@ export interface AdmitParts {
   readonly limiter: Limiter;
   readonly learned: LearnedOutput;
   readonly prices: Prices;
+  readonly budgets: ChangedBudgets;
   readonly turns: Turns;
   readonly nowMs: () => number;
 }
@@ -52,7 +54,7 @@ export interface AdmitParts {
 export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayPass | MayNotPass> {
   const { config, learned } = parts;
   const { reading, identity } = exchange;
-  const owners = ownersOf(chargedTo(exchange), config);
+  const owners = ownersOf(chargedTo(exchange), config, parts.budgets);
   let outputTokens = 0;
   const inputTokens = reading?.inputTokens ?? 0;
   if (reading) {

@@ -1,5 +1,6 @@
 import type { Config } from '@nexus/config';
 import type { Customer, OwnerLimits, Principal } from '@nexus/domain';
+import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
 
 /** Whom and what a request is for, as far as it is known. */
 export interface Charged {
@@ -9,10 +10,14 @@ export interface Charged {
   readonly model: string | undefined;
 }
 
-/** Everyone that a request is charged to: its key, team, customer, feature and model, and the gateway as a whole, wherever these have limits. */
+/**
+ * Everyone that a request is charged to: its key, team, customer, feature and model, and the gateway as a whole, wherever these have limits.
+ * @param budgets what was changed of their budgets while Nexus runs; absent: the configuration's hold
+ */
 export function ownersOf(
   { principal, customer, feature, model }: Charged,
   { models, gateway }: Pick<Config, 'models' | 'gateway'>,
+  budgets?: ChangedBudgets,
 ): readonly OwnerLimits[] {
   const owners: OwnerLimits[] = [];
   if (principal) {
@@ -25,5 +30,5 @@ export function ownersOf(
   if (customer?.limits) owners.push(customer.limits);
   if (model !== undefined) for (const entry of models) if (entry.matches(model)) owners.push(entry.limits);
   if (gateway) owners.push(gateway);
-  return owners;
+  return budgets ? budgets.ofAll(owners) : owners;
 }

@@ -1,7 +1,7 @@
--- Writes the record of a key and the audit record of the change: both or neither.
+-- Writes a record and the audit record of the change: both or neither.
 --
 -- KEYS     records (hash: id → JSON), changes (sorted set: id by version), state (hash: epoch, version), audit (list, latest first)
--- ARGV     id, revision, record, audit record, an epoch if there is none yet, most keys, most audit records,
+-- ARGV     id, revision, record, audit record, an epoch if there is none yet, most records, most audit records,
 --          instant (ms) before which audit records are dropped
 -- Returns  'done', 'stale' or 'full'
 local kept = redis.call('HGET', KEYS[1], ARGV[1])
