@@ -43,7 +43,7 @@ function readTeam(name: string, map: MapTree, context: Context): TeamEntry {
     overrideLimits(tier?.limits ?? new Map(), limitsAt('limits', tier !== undefined)),
   );
   const customers = readCustomers(name, map.entries.get('customers')?.value, context);
-  const isLimited = together.buckets.length + together.sizes.length > 0;
+  const isLimited = together.buckets.length + together.sizes.length > 0 || together.shadows !== undefined;
   const modelRules = [readModelRule(map.entries.get('models')?.value), tier?.models];
   return {
     team: Object.freeze({

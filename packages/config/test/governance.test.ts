@@ -30,6 +30,17 @@ keys:
   - { id: hashed, key_hash: "hmac-sha256:${credentialHash('sk-hashed')}", team: ops }
 `;
 
+describe('a limit that is only tried', () => {
+  it('is a team’s, also where the team has no other', () => {
+    const { config } = load(
+      'teams: { search: { limits: { requests_per_day: { limit: 1, shadow: true } } } }',
+    );
+    expect(config.teams.get('search')?.limits?.shadows).toMatchObject([
+      { name: 'requests_per_day', amount: 1 },
+    ]);
+  });
+});
+
 describe('customers', () => {
   const { config } = load(`
 tiers: { free: { requests_per_minute: 2, models: ["small*", "!small-audio"] }, pro: { requests_per_minute: 9 }, inner: {} }
