@@ -155,11 +155,14 @@ export class LedgerSettings {
   readonly path: string;
   /** How long records are kept. */
   readonly keepMs: number;
+  /** How many records may wait while they can't be kept; absent: what the ledger has room for. */
+  readonly queue: number | undefined;
   readonly #postgresUrl: string | undefined;
 
-  constructor(path: string, keepMs: number, postgresUrl: string | undefined) {
+  constructor(path: string, keepMs: number, postgresUrl: string | undefined, queue?: number) {
     this.path = path;
     this.keepMs = keepMs;
+    this.queue = queue;
     this.#postgresUrl = postgresUrl;
     Object.freeze(this);
   }

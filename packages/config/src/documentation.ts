@@ -139,6 +139,7 @@ ledger:
   path: ./nexus.db                       # of a process that has no redis_url
   postgres_url: \${DATABASE_URL:-}       # postgres://user:password@host:5432/database, or file:/run/secrets/database_url
   keep: 400d
+  queue: 100000                          # how many records may wait while they can't be kept; 200000 with redis_url
 \`\`\`
 
 With \`ledger\` (\`ledger: {}\` is enough), each settled request leaves one record: who, for whom, which model, its tokens by class, its cost. It is kept in PostgreSQL where

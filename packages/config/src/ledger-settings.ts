@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { LedgerSettings } from './config.ts';
-import { parseDuration } from './quantity.ts';
+import { parseDuration, parseWhole } from './quantity.ts';
 import { resolveSecret, type SecretContext, textOf } from './secret-text.ts';
 import { postgresUrlFinding } from './shape-leaves.ts';
 import type { MapTree } from './yaml-tree.ts';
@@ -14,6 +14,10 @@ export function readLedger(tree: MapTree, context: SecretContext): LedgerSetting
   const given = tree.entries.get('ledger')?.value;
   if (given?.kind !== 'map') return undefined;
   const textAt = (name: string) => textOf(given.entries.get(name)?.value);
+  const scalarAt = (name: string) => {
+    const value = given.entries.get(name)?.value;
+    return value?.kind === 'scalar' ? value.value : undefined;
+  };
   const url = given.entries.get('postgres_url');
   const text = textOf(url?.value);
   // What a variable that is not set leaves: no PostgreSQL.
@@ -25,5 +29,6 @@ export function readLedger(tree: MapTree, context: SecretContext): LedgerSetting
     resolve(context.folder, textAt('path') ?? FILE),
     parseDuration(textAt('keep') ?? '') ?? KEEP_MS,
     postgresUrl,
+    parseWhole(scalarAt('queue')),
   );
 }

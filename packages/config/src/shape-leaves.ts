@@ -4,7 +4,7 @@ import { parseDate } from './expiry.ts';
 import { FORMATS, type JsonSchema, parseAddress } from './formats.ts';
 import { isModelPattern } from './model-pattern.ts';
 import { BROKEN, type Finding } from './problems.ts';
-import { parseDuration, parseUsd } from './quantity.ts';
+import { parseDuration, parseUsd, parseWhole } from './quantity.ts';
 
 /** A leaf that says itself what is wrong with it. */
 export function leaf(check: (value: unknown) => Finding | undefined, json: JsonSchema) {
@@ -250,6 +250,23 @@ export const keep = leaf(
     return ms < SHORTEST_KEEP_MS ? { wrong: 'is too short', remedy: 'write 1d at least' } : undefined;
   },
   { type: 'string', pattern: String.raw`^\d+(\.\d+)?(h|d)$` },
+);
+
+const SHORTEST_QUEUE = 10;
+const LONGEST_QUEUE = 1_000_000;
+
+/** How many records may wait. */
+export const queue = leaf(
+  (value) => {
+    const count = parseWhole(value);
+    return count !== undefined && count >= SHORTEST_QUEUE && count <= LONGEST_QUEUE
+      ? undefined
+      : {
+          wrong: 'is no number of records',
+          remedy: `write ${SHORTEST_QUEUE} to ${LONGEST_QUEUE}, such as 100000`,
+        };
+  },
+  { type: 'integer', minimum: SHORTEST_QUEUE, maximum: LONGEST_QUEUE },
 );
 
 const POSTGRES: Finding = {

@@ -21,6 +21,10 @@ describe('the ledger', () => {
     });
     const given = 'ledger: { path: /var/lib/nexus/ledger.db, keep: 36h }';
     expect(load(given).ledger).toMatchObject({ path: '/var/lib/nexus/ledger.db', keepMs: 36 * 3_600_000 });
+    expect([load('ledger: { queue: 500 }').ledger?.queue, load(given).ledger?.queue]).toEqual([
+      500,
+      undefined,
+    ]);
   });
 
   it('is in PostgreSQL where its address is given, in the file or in a secret’s file', () => {
@@ -40,6 +44,8 @@ describe('the ledger', () => {
   it.each([
     ['ledger: nexus.db', '`ledger` is not a mapping'],
     ['ledger: { keep: 400 }', '`ledger.keep` is no duration; write such as 400d'],
+    ['ledger: { queue: 9 }', '`ledger.queue` is no number of records; write 10 to 1000000, such as 100000'],
+    ['ledger: { queue: all }', '`ledger.queue` is no number of records'],
     ['ledger: { keep: 1h }', '`ledger.keep` is too short; write 1d at least'],
     ['ledger: { paths: x }', 'unknown setting `ledger.paths`; did you mean `path`?'],
     ['ledger: { postgres_url: "mysql://u:hidden@h/d" }', '`ledger.postgres_url` is no address of PostgreSQL'],

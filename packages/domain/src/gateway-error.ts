@@ -108,6 +108,11 @@ export const ERROR_KINDS = {
     type: 'server_error',
     sentence: 'The limits cannot be checked right now.',
   },
+  ledger_unavailable: {
+    status: 503,
+    type: 'server_error',
+    sentence: 'What requests cost cannot be recorded right now.',
+  },
   draining: { status: 503, type: 'server_error', sentence: 'This instance is shutting down.' },
   upstream_timeout: {
     status: 504,

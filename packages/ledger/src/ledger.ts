@@ -24,4 +24,14 @@ export interface Ledger extends UsageSource {
    */
   record(entry: LedgerEntry): string | undefined;
   state(): LedgerState;
+  /**
+   * So many records wait that what comes soon may be lost: nine tenths of what can. The rest is for requests under way, and for those
+   * that go on all the same.
+   */
+  readonly isFull: boolean;
+}
+
+/** Whether no more should be begun that must be recorded, as `Ledger.isFull` says. */
+export function isNearlyFull(waiting: number, most: number): boolean {
+  return waiting * 10 >= most * 9;
 }

@@ -1,5 +1,5 @@
 import type { LedgerEntry } from '@nexus/domain';
-import type { Ledger, LedgerChange, LedgerState } from './ledger.ts';
+import { isNearlyFull, type Ledger, type LedgerChange, type LedgerState } from './ledger.ts';
 import type { LedgerStore } from './ledger-store.ts';
 import { Retention } from './retention.ts';
 import type { ModelDay, UsageQuery, UsageRow } from './usage-query.ts';
@@ -15,7 +15,7 @@ export interface OwnLedgerOptions {
   /** After a failure, how long until the next try. Default 1,000. */
   readonly retryMs?: number;
   /** How many records may wait; some 50 MB. Default 100,000. */
-  readonly maxWaiting?: number;
+  readonly maxWaiting?: number | undefined;
 }
 
 /** A transaction of so many takes a few tens of milliseconds. */
@@ -55,6 +55,10 @@ export class OwnLedger implements Ledger {
   state(): LedgerState {
     const status = this.#isDegraded ? 'degraded' : 'ok';
     return { status, waiting: this.#waiting.length, lost: this.#lost };
+  }
+
+  get isFull(): boolean {
+    return isNearlyFull(this.#waiting.length, this.#maxWaiting);
   }
 
   async usage(query: UsageQuery): Promise<readonly UsageRow[]> {

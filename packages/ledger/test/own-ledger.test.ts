@@ -60,14 +60,24 @@ describe('the ledger of one process', () => {
     // Several tries fail meanwhile.
     await expect(ledger.usage(DAY)).rejects.toThrow();
     expect(ledger.state()).toEqual({ status: 'degraded', waiting: 3, lost: 2 });
+    expect(ledger.isFull).toBe(true);
     mkdirSync(folder);
     await until(() => ledger.state().status === 'ok', PATIENT);
     expect((await ledger.usage(DAY))[0]?.totals.requests).toBe(3);
+    expect(ledger.isFull).toBe(false);
     expect(changes.map(({ status, lost }) => [status, lost])).toEqual([
       ['degraded', 2],
       ['ok', 2],
     ]);
     expect(String(changes[0]?.cause)).toContain('unable to open');
+  });
+
+  it('is full when nine tenths of its room are used', async () => {
+    const { ledger } = await ownLedger(fileIn(join(await tempDir(), 'missing')), { maxWaiting: 20 });
+    for (let count = 0; count < 17; count += 1) ledger.record(entry());
+    expect(ledger.isFull).toBe(false);
+    ledger.record(entry());
+    expect(ledger.isFull).toBe(true);
   });
 
   it('closes although the file can’t be written', async () => {

@@ -117,7 +117,7 @@ export async function startGateway(
     metrics,
     nowMs,
   };
-  const inside = { version: VERSION, limiter, inFlight, drain, live, keys, nowMs };
+  const inside = { version: VERSION, limiter, inFlight, drain, live, keys, ledger, nowMs };
   const server = createServer(listener(parts, inside), config.tls);
   server.on('upgrade', (req, socket: Socket, head) => void handleUpgrade(req, socket, head, parts));
   const admin = config.admin ? createServer(adminApp(parts, inside), undefined) : undefined;

@@ -44,6 +44,10 @@ export class SharedLedger implements Ledger {
     return this.#drain.state();
   }
 
+  get isFull(): boolean {
+    return this.#drain.isFull;
+  }
+
   usage(query: UsageQuery): Promise<readonly UsageRow[]> {
     return this.#source.usage(query);
   }

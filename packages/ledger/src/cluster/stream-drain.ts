@@ -1,6 +1,6 @@
-import type { LedgerChange, LedgerState } from '../ledger.ts';
+import { isNearlyFull, type LedgerChange, type LedgerState } from '../ledger.ts';
 import { readEntry } from './entry-text.ts';
-import { GROUP, isReply, type LedgerKeys, type RedisCall, Script } from './redis.ts';
+import { GROUP, isReply, type LedgerKeys, MOST_ON_THEIR_WAY, type RedisCall, Script } from './redis.ts';
 import { type Drained, type DrainStep, type Sink, takeOff } from './sink.ts';
 
 export interface StreamDrainOptions {
@@ -10,6 +10,8 @@ export interface StreamDrainOptions {
   /** This reader's name in the group: another one for each process. */
   readonly consumer: string;
   readonly onChange?: (change: LedgerChange) => void;
+  /** The most records that the limiter puts into the stream. Default `MOST_ON_THEIR_WAY`. */
+  readonly most?: number | undefined;
   /** How often an empty stream is looked at. Default 500. */
   readonly pollMs?: number;
   /** Records that a reader took and hasn't kept for so long are taken over. Default 30,000. */
@@ -19,6 +21,10 @@ export interface StreamDrainOptions {
   /** For tests. */
   readonly onStep?: (step: DrainStep) => void;
 }
+
+/** How often the stream's length is looked at, and how often while it isn't drained. */
+const LOOK_MS = 5_000;
+const LOOK_DEGRADED_MS = 500;
 
 /** A reader that is silent for so long, and holds nothing, is forgotten. */
 const FORGET_AFTER_MS = 60 * 60_000;
@@ -61,6 +67,11 @@ export class StreamDrain {
     return { status: this.#isDegraded ? 'degraded' : 'ok', waiting: this.#waiting, lost };
   }
 
+  /** As `Ledger.isFull`, by the length of the stream when it was last looked at. */
+  get isFull(): boolean {
+    return isNearlyFull(this.#waiting, this.#options.most ?? MOST_ON_THEIR_WAY);
+  }
+
   /** Finishes what is under way. The rest stays in the stream, for the other instances or the next start. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -87,6 +98,8 @@ export class StreamDrain {
     } catch (error) {
       if (isReply(error, 'NOGROUP')) this.#hasGroup = false;
       this.#fail(error);
+      // A stream that isn't drained fills. Where Redis is what fails, it is no longer than it was.
+      await this.#look().catch(() => {});
       this.#in(retryMs);
     }
   }
@@ -156,7 +169,10 @@ export class StreamDrain {
   /** How long the stream is, what was lost, and who has left records or gone; now and then. */
   async #look(): Promise<void> {
     const nowMs = performance.now();
-    const everyMs = Math.min(5_000, this.#claimAfterMs);
+    const everyMs = Math.min(
+      this.#isDegraded || this.isFull ? LOOK_DEGRADED_MS : LOOK_MS,
+      this.#claimAfterMs,
+    );
     if (nowMs - this.#lookedMs < everyMs) return;
     const isFirst = this.#lostBefore === undefined;
     this.#lookedMs = nowMs;

@@ -14,7 +14,7 @@ export async function recordStream({ ledger, redis }: LedgerConfig): Promise<Rec
   if (ledger === undefined || redis === undefined) return undefined;
   const { ledgerKeys, MOST_ON_THEIR_WAY } = await import('@nexus/ledger');
   const { stream, lost } = ledgerKeys(redis.keyPrefix);
-  return { stream, lost, most: MOST_ON_THEIR_WAY };
+  return { stream, lost, most: ledger.queue ?? MOST_ON_THEIR_WAY };
 }
 
 /** The ledger that the configuration asks for; undefined: none. It opens its files and connections by itself, when it first needs them. */
@@ -23,14 +23,19 @@ export async function openLedger(config: LedgerConfig, log: Log): Promise<Ledger
   if (settings === undefined) return undefined;
   // Loaded only where it is asked for.
   const { OwnLedger, SharedLedger, PostgresLedger, SqliteLedger } = await import('@nexus/ledger');
-  const { path, keepMs, postgresUrl } = settings;
+  const { path, keepMs, postgresUrl, queue } = settings;
   const onChange = (change: LedgerChange) => tell(change, log);
   const postgres = postgresUrl === undefined ? undefined : new PostgresLedger({ url: postgresUrl, timeZone });
   if (redis === undefined)
-    return new OwnLedger({ store: postgres ?? new SqliteLedger({ path, timeZone }), keepMs, onChange });
+    return new OwnLedger({
+      store: postgres ?? new SqliteLedger({ path, timeZone }),
+      keepMs,
+      onChange,
+      maxWaiting: queue,
+    });
   const { client, keys, close } = await reach(redis);
   const consumer = `${process.pid}-${randomUUID()}`;
-  const shared = { redis: client, keys, store: postgres, timeZone, keepMs, consumer };
+  const shared = { redis: client, keys, store: postgres, timeZone, keepMs, consumer, most: queue };
   return new SharedLedger({ ...shared, onChange, onClosed: close });
 }
 

@@ -1,4 +1,5 @@
 import type { Limiter } from '@nexus/domain';
+import type { Ledger } from '@nexus/ledger';
 import type { RequestHandler } from 'express';
 import type { Keys } from '../keys/open-keys.ts';
 import type { Drain } from './drain.ts';
@@ -12,6 +13,8 @@ export interface HealthParts {
   readonly drain: Drain;
   readonly live: LiveConfig;
   readonly keys: Keys;
+  /** Absent: nobody keeps records. */
+  readonly ledger: Ledger | undefined;
   readonly nowMs: () => number;
 }
 
@@ -34,6 +37,7 @@ export function health(parts: HealthParts): RequestHandler {
       limiter: { keeper, status },
       config: { status: parts.live.state.status },
       issued_keys: { status: parts.keys.issued.state().status },
+      ...(parts.ledger === undefined ? {} : { ledger: { status: ledgerStatus(parts.ledger) } }),
     });
   };
 }
@@ -51,9 +55,21 @@ export function healthInside(parts: HealthParts): RequestHandler {
       limiter,
       config,
       issued_keys: issuedKeys,
+      ...(parts.ledger === undefined ? {} : { ledger: ledgerInside(parts.ledger) }),
       requests_in_flight: parts.inFlight.size,
     });
   };
+}
+
+/** `behind`: records wait, since they can't be kept. `full`: so many that nothing is begun that is charged to a budget. */
+function ledgerStatus(ledger: Ledger): 'ok' | 'behind' | 'full' {
+  if (ledger.isFull) return 'full';
+  return ledger.state().status === 'ok' ? 'ok' : 'behind';
+}
+
+function ledgerInside(ledger: Ledger): object {
+  const { waiting, lost } = ledger.state();
+  return { status: ledgerStatus(ledger), waiting, lost };
 }
 
 /** `GET /ready`: whether new requests should come here. 503 while draining. */

@@ -41,7 +41,7 @@ const FIXED: readonly (readonly [name: string, of: (config: Config) => unknown])
   ['on_disconnect', ({ onDisconnect }) => onDisconnect],
   ['ask_usage', ({ askUsage }) => askUsage],
   ['timeouts', ({ timeouts }) => timeouts],
-  ['ledger', ({ ledger }) => [ledger?.path, ledger?.postgresUrl, ledger?.keepMs]],
+  ['ledger', ({ ledger }) => [ledger?.path, ledger?.postgresUrl, ledger?.keepMs, ledger?.queue]],
   ['admin.listen', ({ admin }) => admin],
 ];
 

@@ -7,6 +7,7 @@ import {
   type OwnerLimits,
   type Reservation,
 } from '@nexus/domain';
+import type { Ledger } from '@nexus/ledger';
 import { type LearnedOutput, outputToReserve, sizeRefusal } from '@nexus/limits';
 import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
 import { type RefusalReply, refusalReply, sizeReply } from '../reply/refusal.ts';
@@ -42,6 +43,8 @@ export interface AdmitParts {
   readonly learned: LearnedOutput;
   readonly prices: Prices;
   readonly budgets: ChangedBudgets;
+  /** Absent: nobody keeps records. */
+  readonly ledger?: Pick<Ledger, 'isFull'> | undefined;
   readonly turns: Turns;
   readonly nowMs: () => number;
 }
@@ -49,12 +52,14 @@ export interface AdmitParts {
 /**
  * Asks the limiter once for everything that the request takes: itself, its slot, its input and the output to expect. One that is to
  * wait for its turn holds its slots and tokens meanwhile.
- * @throws GatewayError `limiter_unavailable` or `model_not_priced`
+ * @throws GatewayError `limiter_unavailable`, `ledger_unavailable` or `model_not_priced`
  */
 export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayPass | MayNotPass> {
   const { config, learned } = parts;
   const { reading, identity } = exchange;
   const owners = ownersOf(chargedTo(exchange), config, parts.budgets);
+  // What is charged to a budget must be on record: it is how a budget is accounted for, and what it is restored from.
+  if (parts.ledger?.isFull && owners.some(hasBudget)) throw new GatewayError('ledger_unavailable');
   let outputTokens = 0;
   const inputTokens = reading?.inputTokens ?? 0;
   if (reading) {
