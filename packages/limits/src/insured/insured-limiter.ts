@@ -10,7 +10,7 @@ import type {
   Settlement,
 } from '@nexus/domain';
 import type { Connections } from '../redis/connections.ts';
-import { type Beat, Instances } from '../redis/instances.ts';
+import { BEAT_MS, type Beat, Instances } from '../redis/instances.ts';
 import { RedisAwayError } from '../redis/redis-away-error.ts';
 import { RedisLimiter } from '../redis/redis-limiter.ts';
 import type { InsuranceChange, InsuredLimiterOptions } from './insured-limiter-options.ts';
@@ -24,7 +24,6 @@ const FAILURES = 3;
 const PROBE_MS = 250;
 /** A request that was decided here while Redis is there is told to it so soon. */
 const TELL_MS = 50;
-const BEAT_MS = 2_000;
 const RECOVERY_MS = 2_000;
 
 /**

@@ -12,17 +12,33 @@ export interface Beat {
   readonly epoch: string;
 }
 
+/** How often an instance beats, give or take a quarter. */
+export const BEAT_MS = 2_000;
+/** One that has not beaten for so long is gone. */
 const GONE_MS = 10_000;
+/** Where nobody has beaten for so long, nobody could. */
+const OUTAGE_MS = 1.5 * BEAT_MS;
 
-/** The instances that share a Redis find each other by a heartbeat in it. */
+/**
+ * The instances that share a Redis find each other by a heartbeat in it.
+ *
+ * Their parts of a limit must not add up to more than it when Redis goes away, even just after it came back. So the time of an outage
+ * makes nobody gone (`beat.lua`), and where Redis has lost its memory each instance keeps its place until as many are back, or could be.
+ */
 export class Instances {
   readonly #connections: Connections;
   readonly #keys: readonly string[];
   readonly #script = limiterScripts('redis').beat;
   readonly #name = randomUUID();
+  readonly #nowMs: () => number;
+  #last: Beat | undefined;
+  /** Until then fewer instances than before are not believed. */
+  #keepsPlaceUntilMs = 0;
 
-  constructor(connections: Connections, keyPrefix: string) {
+  /** @param nowMs a clock that never jumps */
+  constructor(connections: Connections, keyPrefix: string, nowMs = () => performance.now()) {
     this.#connections = connections;
+    this.#nowMs = nowMs;
     this.#keys = [`{${keyPrefix}}:instances`, `{${keyPrefix}}:epoch`];
   }
 
@@ -33,7 +49,12 @@ export class Instances {
     const [count, place, epoch] = told.map((value: unknown) => (Buffer.isBuffer(value) ? `${value}` : value));
     if (typeof count !== 'number' || typeof place !== 'number' || typeof epoch !== 'string')
       throw new TypeError('Redis answered a beat with something else');
-    return { count, place, epoch };
+    const last = this.#last;
+    const nowMs = this.#nowMs();
+    if (last && last.epoch !== epoch) this.#keepsPlaceUntilMs = nowMs + GONE_MS;
+    const keepsPlace = last && count < last.count && nowMs < this.#keepsPlaceUntilMs;
+    this.#last = keepsPlace ? { ...last, epoch } : { count, place, epoch };
+    return this.#last;
   }
 
   /** Says that it is gone, so that the others' shares grow at once. */
@@ -47,6 +68,7 @@ export class Instances {
       this.#name,
       randomUUID(),
       GONE_MS,
+      OUTAGE_MS,
       leaves,
     ]);
   }
