@@ -19,6 +19,7 @@ export type { IssuedKeySource } from './issued-principals.ts';
 export { configJsonSchema } from './json-schema.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
 export { isModelPattern } from './model-pattern.ts';
+export { type NamedSettings, type SettingChange, settingChanges } from './named-settings.ts';
 export type { LimitSet } from './owner-limits.ts';
 export { Principals } from './principals.ts';
 export { type ConfigProblem, ConfigProblems } from './problems.ts';

@@ -12,6 +12,7 @@ import { IssuedKeyRules } from './issued-principals.ts';
 import { readKeys } from './key-entries.ts';
 import { readLedger } from './ledger-settings.ts';
 import { isModelPattern, modelMatcher } from './model-pattern.ts';
+import { type NamedSettings, namedSettings } from './named-settings.ts';
 import { limitSet, ownerLimits, readNamedLimits } from './owner-limits.ts';
 import { readPrices } from './price-settings.ts';
 import { Principals } from './principals.ts';
@@ -35,6 +36,8 @@ export interface LoadedConfig {
   readonly file: string;
   /** The same, absolute. */
   readonly path: string;
+  /** The settings of the file, to tell what changes with another. */
+  readonly settings: NamedSettings;
 }
 
 export interface LoadOptions {
@@ -86,6 +89,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     principals: new Principals(config, { rules, ...(nowMs === undefined ? {} : { nowMs }) }),
     file,
     path,
+    settings: namedSettings(tree, config.keys),
   });
 }
 

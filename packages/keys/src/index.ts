@@ -1,4 +1,4 @@
-export { AUDIT_ACTIONS, type AuditRecord, type AuditView } from './audit.ts';
+export { AUDIT_ACTIONS, type AuditAction, type AuditRecord, type AuditView } from './audit.ts';
 export { type Budget, changeBudget, restoreBudget } from './budget-changes.ts';
 export { type BudgetChange, type BudgetRecord, changeAt } from './budget-record.ts';
 export type { Doer } from './changing.ts';

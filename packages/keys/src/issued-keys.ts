@@ -21,7 +21,7 @@ export interface IssuedKeysState {
 }
 
 export interface IssuedKeysOptions {
-  readonly keeper: KeyKeeper;
+  readonly keeper: Pick<KeyKeeper, 'changes' | 'restore'>;
   /** A clock that never jumps, in milliseconds. */
   readonly nowMs: () => number;
   /** Default 500: with the call itself, a change is known everywhere within a second. */

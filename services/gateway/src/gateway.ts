@@ -63,7 +63,7 @@ export async function startGateway(
   const store = await openStore(config, log);
   const { limiter, claim } = store;
   const keys = await openKeys(config, store, nowMs, log);
-  const live = new LiveConfig(loaded, reload, log, keys.issued);
+  const live = new LiveConfig(loaded, reload, log, keys.issued, (audit) => keys.keeper.note(audit));
   const ledger = await openLedger(config, log);
   const alerts = new BudgetAlerts({ target: () => live.config.alerts, claim, log });
   const inFlight = new InFlight({
@@ -133,8 +133,9 @@ export async function startGateway(
   await live.watch();
 
   const close = async (noticeMs?: number) => {
-    live.stop();
+    const noted = live.stop();
     await drain.run(server, noticeMs);
+    await noted;
     keys.close();
     await alerts.close();
     if (admin) await closeNow(admin);
@@ -150,7 +151,7 @@ export async function startGateway(
     port,
     adminUrl,
     underWay: () => inFlight.size,
-    reload: () => live.takeOver(),
+    reload: () => live.takeOver('signal'),
     close: (noticeMs) => {
       if (closing) drain.hurry();
       closing ??= close(noticeMs);

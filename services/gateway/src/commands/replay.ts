@@ -1,5 +1,8 @@
-import { ConfigProblems, type LoadedConfig } from '@nexus/config';
+import { type Config, ConfigProblems, type LoadedConfig } from '@nexus/config';
+import { IssuedKeys, type IssuedKeysChange, type KeyKeeper } from '@nexus/keys';
+import { ChangedBudgets } from '../budgets/changed-budgets.ts';
 import { isHelp } from '../help-words.ts';
+import { openKeeper } from '../keys/open-keys.ts';
 import { loadCheckedConfig } from '../load-config.ts';
 import { type LoggedRequest, readLog } from '../replay/log-lines.ts';
 import { Replay } from '../replay/replay.ts';
@@ -12,7 +15,8 @@ Puts the requests of a log before the limits of a configuration, at the times at
 refused, and by which limit. Nothing is called and nothing is changed.
 
   --log FILE      Nexus' log, one JSON line a request; - is standard input
-  --config FILE   the configuration to try; its keys are matched by their ids
+  --config FILE   the configuration to try; its keys are matched by their ids, and so are the
+                  issued ones in the store that it names, with the budgets that were changed there
   --since TIME    requests from then on, as 2026-11-01 or 2026-11-01T12:00:00Z
   --until TIME    and before then
   --json          for programs
@@ -77,11 +81,39 @@ async function replayed(
       requests.push(request);
   requests.sort((one, other) => one.startMs - other.startMs);
   const report = new ReplayReport();
-  const trial = new Replay(config, principals);
+  const issued = await issuedKeys(config);
+  const trial = new Replay(config, principals.with(issued), new ChangedBudgets(issued, Date.now));
   for (const request of requests) report.add(await trial.take(request));
   await trial.close();
   return report;
 }
+
+/** The keys that were issued and the budgets that were changed, from the store that the configuration names. */
+async function issuedKeys(config: Config): Promise<IssuedKeys> {
+  let cause: unknown;
+  const keeper = await openKeeper(config).catch((error: unknown) => {
+    cause = error;
+    return undefined;
+  });
+  const onChange = (change: IssuedKeysChange) => {
+    if (change.what === 'away') cause = change.cause;
+  };
+  const issued = new IssuedKeys({ keeper: keeper ?? NOTHING_KEPT, nowMs: Date.now, onChange });
+  await issued.refresh();
+  issued.close();
+  keeper?.close();
+  if (cause !== undefined)
+    process.stderr.write(
+      `nexus: issued keys can't be read, so theirs count as unknown: ${cause instanceof Error ? cause.message : 'the cause is not known'}\n`,
+    );
+  return issued;
+}
+
+/** A store that holds nothing. */
+const NOTHING_KEPT: Pick<KeyKeeper, 'changes' | 'restore'> = {
+  changes: async () => ({ position: undefined, isWhole: true, records: [] }),
+  restore: async () => {},
+};
 
 function timeOf(text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;

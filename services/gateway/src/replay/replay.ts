@@ -2,6 +2,7 @@ import type { Config, Principals } from '@nexus/config';
 import type { Customer, Principal, Reservation, Settlement } from '@nexus/domain';
 import { MemoryLimiter, sizeRefusal } from '@nexus/limits';
 import { cost, PriceList, worstCost } from '@nexus/prices';
+import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
 import { mayCall } from '../path/attribute.ts';
 import { ownersOf } from '../path/owners.ts';
 import type { LoggedRequest } from './log-lines.ts';
@@ -23,6 +24,7 @@ const LEASE_MS = 24 * 3_600_000;
 export class Replay {
   readonly #config: Config;
   readonly #principals: Principals;
+  readonly #budgets: ChangedBudgets | undefined;
   readonly #limiter: MemoryLimiter;
   readonly #prices: PriceList;
   readonly #provider: string | undefined;
@@ -32,9 +34,11 @@ export class Replay {
   #nowMs = 0;
   #count = 0;
 
-  constructor(config: Config, principals: Principals) {
+  /** @param budgets what was changed of the configuration's budgets; absent: nothing */
+  constructor(config: Config, principals: Principals, budgets?: ChangedBudgets) {
     this.#config = config;
     this.#principals = principals;
+    this.#budgets = budgets;
     this.#limiter = new MemoryLimiter({ clock: () => this.#nowMs, leaseMs: LEASE_MS, sliceMs: LEASE_MS });
     this.#prices = new PriceList({ entries: config.prices, unknownModel: config.unknownModel });
     this.#provider = this.#prices.providerAt(config.target.origin);
@@ -50,7 +54,7 @@ export class Replay {
     if (model !== undefined && !mayCall(model, principal, customer))
       return { request, refusedBy: 'model not allowed' };
     const { feature } = request;
-    const owners = ownersOf({ principal, customer, feature, model }, this.#config);
+    const owners = ownersOf({ principal, customer, feature, model }, this.#config, this.#budgets);
     const { estimatedInputTokens: inputTokens, estimatedOutputTokens: outputTokens } = request;
     const tooLarge = sizeRefusal({
       owners,

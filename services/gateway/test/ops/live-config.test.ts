@@ -1,4 +1,7 @@
-import { until } from '@nexus/testkit';
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { tempDir, until } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
 import { startWithSimulator } from '../running-gateway.ts';
 
@@ -75,5 +78,63 @@ describe('a configuration that changes while Nexus runs', () => {
     const running = await startWithSimulator(SETTINGS);
     running.gateway.reload();
     expect(says(running, 'configuration changed')).toHaveLength(1);
+  });
+});
+
+describe('the record of a changed configuration', () => {
+  const TOKEN = 'hidden-token-of-the-reader';
+  const OWN = `${SETTINGS}\nadmin: { listen: 127.0.0.1:0, tokens: [{ id: r, token: ${TOKEN}, scopes: [read] }] }`;
+  const audit = async (running: Running) => {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const answer = await fetch(`${running.gateway.adminUrl}/admin/v1/audit`, { headers });
+    return JSON.parse(await answer.text()).records;
+  };
+  const records = (running: Running, count: number) =>
+    until(async () => {
+      const all = await audit(running);
+      return all.length >= count && all;
+    }, PATIENT);
+
+  it('says what was taken over and what was refused, by name and of limits by value, without a secret', async () => {
+    const running = await startWithSimulator(OWN);
+    running.configure((text) =>
+      text.replace('requests_per_day: 5', 'requests_per_day: 7').replace('sk-b', 'sk-hidden-c'),
+    );
+    await changed(running);
+    await records(running, 1);
+    running.configure((text) => text.replace('requests_per_day: 7', 'requests_per_dya: 7'));
+    const [refused, taken] = await records(running, 2);
+    expect(taken).toMatchObject({
+      by: `file:${hostname()}`,
+      action: 'configuration changed',
+      subject: 'configuration',
+      before: { 'keys.b.key': 'set', 'limits.requests_per_day': 5 },
+      after: { 'keys.b.key': 'set', 'limits.requests_per_day': 7 },
+    });
+    expect(refused).toMatchObject({ action: 'configuration refused', before: null, after: { count: 1 } });
+    expect(refused.after.problems).toEqual([expect.stringContaining('did you mean `requests_per_day`')]);
+    expect(says(running, 'configuration changed')[0]).toMatchObject({
+      changed: 'keys.b.key, limits.requests_per_day',
+    });
+    expect(JSON.stringify([taken, refused]) + running.logText()).not.toMatch(/sk-|hidden/);
+  });
+
+  it('is left by a signal too, where that has changed anything', async () => {
+    const running = await startWithSimulator(OWN);
+    running.gateway.reload();
+    running.configure((text) => text.replace('requests_per_day: 5', 'requests_per_day: 7'));
+    running.gateway.reload();
+    const [record, ...more] = await records(running, 1);
+    expect([record.by, more]).toEqual([`signal:${hostname()}`, []]);
+  });
+
+  it('that can’t be kept keeps nobody from anything, and the log says so', async () => {
+    const path = join(await tempDir(), 'ledger.db');
+    mkdirSync(path);
+    const running = await startWithSimulator(`${OWN}\nledger: { path: ${path} }`);
+    running.configure((text) => text.replace('requests_per_day: 5', 'requests_per_day: 7'));
+    running.gateway.reload();
+    expect(await statuses(running, 1)).toEqual([200]);
+    await until(() => says(running, 'audit record not kept').length > 0, PATIENT);
   });
 });

@@ -2,9 +2,15 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { credentialHash } from '@nexus/config';
+import { changeBudget, createKey, newKey } from '@nexus/keys';
+import { SqliteKeyKeeper } from '@nexus/keys/sqlite';
 import { tempDir } from '@nexus/testkit';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { requestLines, startWithSimulator } from '../running-gateway.ts';
+
+// Longer than any wait in a test: a machine that is busy with others fails none.
+vi.setConfig({ testTimeout: 60_000 });
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -72,6 +78,38 @@ describe('nexus replay', () => {
         { name: 'b', refusedNow: 0 },
       ],
     });
+  });
+
+  it('knows issued keys by the store that the configuration names, and the budgets that were changed there', async () => {
+    const folder = await tempDir();
+    const keeper = new SqliteKeyKeeper(join(folder, 'nexus.db'));
+    onTestFinished(() => keeper.close());
+    const key = newKey();
+    const doer = { by: 'cli:x', nowMs: Date.now() };
+    await createKey(keeper, { id: 'issued', hash: credentialHash(key), team: 'search' }, doer);
+    const settings = `${KEYS}teams: { search: { limits: { usd_per_month: 100 } } }\nrequire_known_keys: true\n`;
+    const running = await startWithSimulator(`${settings}ledger: { path: ${join(folder, 'nexus.db')} }`);
+    const own = { authorization: `Bearer ${key}` };
+    for (let count = 0; count < 3; count += 1)
+      expect((await (await running.chat({}, own)).text()).length).toBeGreaterThan(0);
+    await requestLines(running, 3);
+    const config = join(folder, 'new.yaml');
+    writeFileSync(config, settings);
+    const args = ['replay', '--log', '-', '--config', config];
+    expect(await nexus(args, running.logText())).toMatchObject({
+      out: 'search: 0 of 3 would have been refused (in the log: 0)\n',
+      err: '',
+    });
+    const budget = { owner: 'team:search', limit: 'usd_per_month', configuredNanoUsd: 100e9 };
+    await changeBudget(keeper, budget, { amountNanoUsd: 0 }, doer);
+    expect((await nexus(args, running.logText())).out).toBe(
+      'search: 3 of 3 would have been refused (in the log: 0), by team:search/usd_per_month (3)\n',
+    );
+    const away = join(folder, 'away.yaml');
+    writeFileSync(away, `${settings}redis_url: redis://127.0.0.1:9\n`);
+    const without = await nexus(['replay', '--log', '-', '--config', away], running.logText());
+    expect(without).toMatchObject({ code: 0, out: expect.stringContaining('by unknown key (3)') });
+    expect(without.err).toContain("issued keys can't be read, so theirs count as unknown");
   });
 
   it('counts tokens and money as they were used, keys that are gone and models that are not allowed', async () => {
