@@ -9,7 +9,7 @@ import { shownBucket } from '../ops/shown-limits.ts';
 import type { AdminCall, AdminRoute } from './api.ts';
 import { BUDGET_ANSWER, BUDGET_CHANGE, BUDGETS_ANSWER } from './budget-schemas.ts';
 import { configuredOwners, type OwnerParts, ownerNamed } from './owners.ts';
-import { ProblemError } from './problem.ts';
+import { type Problem, ProblemError } from './problem.ts';
 import { badRequest, changed, doer, type StoreParts } from './stored.ts';
 
 /** What the routes about budgets work on. */
@@ -25,6 +25,12 @@ interface Configured {
 
 /** Where to look up what became of a change. */
 const LIST = 'GET /admin/v1/budgets';
+
+const NO_SUCH_BUDGET: Problem = {
+  status: 404,
+  title: 'Not Found',
+  detail: `The configuration gives no such budget. ${LIST} lists those that there are; a slash in an owner is written %2F.`,
+};
 
 /** The largest amount that a limiter keeps exactly, in nano-dollars. */
 const LARGEST = 2 ** 52 - 1;
@@ -72,6 +78,10 @@ export function budgetRoutes(parts: BudgetParts): readonly AdminRoute[] {
         const owner = String(req.params.owner);
         const limit = String(req.params.limit);
         const configured = budgetsOf(ownerNamed(owner, parts)).find((each) => each.limit.name === limit);
+        if (configured === undefined) await parts.keys.issued.refresh();
+        const isIdle = parts.budgets.live().some((each) => each.owner === owner && each.limit === limit);
+        // What nobody has could be anything: it is not repeated.
+        if (configured === undefined && !isIdle) throw new ProblemError(NO_SUCH_BUDGET);
         const budget = { owner, limit, configuredNanoUsd: configured?.limit.amount ?? null };
         await changed(() => restoreBudget(keeper, budget, doer(by.id, parts.log)), parts, LIST);
         if (configured === undefined) return { json: { limit: `${owner}/${limit}`, change: null } };
@@ -171,11 +181,7 @@ function find({ params }: AdminCall['req'], parts: BudgetParts): Configured {
       title: 'Conflict',
       detail: 'This limit is only tried (`shadow`) and refuses nobody. Change it in the configuration.',
     });
-  throw new ProblemError({
-    status: 404,
-    title: 'Not Found',
-    detail: `The configuration gives no such budget. ${LIST} lists those that there are; a slash in an owner is written %2F.`,
-  });
+  throw new ProblemError(NO_SUCH_BUDGET);
 }
 
 function readChange(

@@ -5,7 +5,7 @@ import { SqliteKeyKeeper } from '@nexus/keys/sqlite';
 import { tempDir, until } from '@nexus/testkit';
 import { noRedis, startRedis } from '@nexus/testkit/redis-server';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type RunningGateway, startWithSimulator } from '../running-gateway.ts';
+import { type RunningGateway, requestLines, startWithSimulator } from '../running-gateway.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -69,6 +69,8 @@ describe('a budget that is changed while Nexus runs', () => {
       },
     ]);
     expect(await status(running)).toBe(200);
+    // The line is written once the call is settled.
+    await requestLines(running, 2);
     const { body } = await ask(running, 'GET', '/budgets?owner=team:search');
     const { used, available } = body.budgets[0];
     expect(used).toBeGreaterThan(0);
@@ -191,7 +193,14 @@ describe('a budget that is changed while Nexus runs', () => {
       '/budgets/__proto__/constructor',
       '/budgets/customer:nobody%2Fx/usd_per_day',
     ];
-    for (const path of paths) expect((await ask(running, 'PUT', path, { amount: 4 })).status, path).toBe(404);
+    for (const path of paths)
+      for (const [method, body] of [['PUT', { amount: 4 }], ['DELETE']] as const) {
+        const answer = await ask(running, method, path, body);
+        expect([answer.status, answer.body.detail], path).toEqual([
+          404,
+          expect.stringContaining('gives no such budget'),
+        ]);
+      }
     const tried = await ask(running, 'PUT', '/budgets/team:other/usd_per_day', { amount: 4 });
     expect([tried.status, tried.body.detail]).toEqual([409, expect.stringContaining('only tried')]);
     expect((await ask(running, 'GET', '/budgets?owner=team:nobody')).status).toBe(404);
