@@ -155,6 +155,8 @@ export class PostgresLedger implements LedgerStore {
     });
     // An idle connection that breaks is replaced at the next call.
     pool.on('error', () => {});
+    // So is one that breaks between two queries of a transaction: the next query rejects. Unheard, the error would end the process.
+    pool.on('connect', (client) => client.on('error', () => {}));
     try {
       await this.#makeTables(pool);
       return pool;
