@@ -12,6 +12,6 @@ export type {
   RateLimit,
   SizeLimit,
 } from './limit.ts';
-export type { Admission, Limiter, LimiterState, Settlement } from './limiter.ts';
+export type { Admission, Limiter, LimiterState, Settlement, WindowUse } from './limiter.ts';
 export type { Customer, Customers, ModelRule, Principal, Team } from './principal.ts';
 export { type InputParts, NO_USAGE, type OutputParts, type Usage, type UsageSource } from './usage.ts';

@@ -23,6 +23,13 @@ export interface Settlement {
   readonly nanoUsd?: number;
 }
 
+/** What was used of one owner's windows of the calendar that run now, as somebody other than the limiter has counted it. */
+export interface WindowUse {
+  readonly limits: OwnerLimits;
+  /** One number for each of its buckets; those of buckets that are no windows of the calendar mean nothing. */
+  readonly units: readonly number[];
+}
+
 /** How full the limiter's own house is, for /health. */
 export interface LimiterState {
   /** Where the buckets live. */
@@ -46,6 +53,7 @@ export interface LimiterState {
  *   a stream: neither is ever without the other.
  * - `renew` keeps the holds of requests still under way; a hold that nobody renews ends by itself.
  * - `peek` reads without taking.
+ * - `restore` makes sure that at least so much counts as used of windows of the calendar: what is on record, and the limiter may have forgotten.
  *
  * settle, cancel and renew may come twice, late or in any order: the first end counts, later ones change nothing.
  * They reject only if the limiter is closed.
@@ -56,6 +64,7 @@ export interface Limiter {
   cancel(reservation: Reservation, record?: string): Promise<void>;
   renew(reservations: readonly Reservation[]): Promise<void>;
   peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]>;
+  restore(uses: readonly WindowUse[]): Promise<void>;
   state(): LimiterState;
   close(): Promise<void>;
 }

@@ -56,6 +56,11 @@ export function useCalendar(state: CalendarState, units: number): CalendarCharge
   return { units, window: state.window };
 }
 
+/** Makes sure that at least so many units count as used. The bucket stands at the present. */
+export function useAtLeast(state: CalendarState, units: number): void {
+  state.used = Math.max(state.used, Math.min(units, LARGEST));
+}
+
 /** Gives a charge back, if its window still runs: a new one began without it. */
 export function giveBackCalendar(state: CalendarState, charge: CalendarCharge): void {
   if (charge.window === state.window) state.used = Math.max(0, state.used - charge.units);

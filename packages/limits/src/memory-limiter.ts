@@ -8,8 +8,10 @@ import type {
   OwnerLimits,
   Reservation,
   Settlement,
+  WindowUse,
 } from '@nexus/domain';
 import * as bucket from './bucket.ts';
+import { useAtLeast } from './calendar-bucket.ts';
 import { checkDemand } from './demand.ts';
 import { EndedRequests } from './ended-requests.ts';
 import { startOf } from './first-start.ts';
@@ -100,6 +102,23 @@ export class MemoryLimiter implements Limiter {
 
   peek(owners: readonly OwnerLimits[]): Promise<readonly BucketView[]> {
     return this.#isClosed ? rejectClosed() : Promise.resolve(this.#views(owners, this.#nowMs()));
+  }
+
+  restore(uses: readonly WindowUse[]): Promise<void> {
+    if (this.#isClosed) return rejectClosed();
+    const clockMs = this.#nowMs();
+    for (const { limits, units } of uses)
+      for (const [place, limit] of limits.buckets.entries()) {
+        const used = tokens(units[place] ?? 0);
+        if (limit.kind !== 'calendar' || used === 0) continue;
+        const record = this.#record(limits.owner, clockMs);
+        const nowMs = recordTimeMs(record, clockMs);
+        const state = ownState(record, limit, place, nowMs);
+        bucket.adopt(state, limit, nowMs);
+        if (state.kind === 'calendar') useAtLeast(state, used);
+        record.touchedMs = nowMs;
+      }
+    return DONE;
   }
 
   state(): LimiterState {

@@ -35,6 +35,33 @@ export function endsWhatItHolds(name: string, make: MakeLimiter): void {
       expect((await limiter.peek(owners)).map(({ available }) => available)).toEqual([0, -120]);
     });
 
+    it('counts at least so much of a window as used as is on record, and gives nothing back', async () => {
+      const { limiter, setNow } = await make(START_MS);
+      const limits = owner('key:a', calendar('model_tokens', 1_000), rate('model_tokens', 600, MINUTE_MS));
+      const available = async () => (await limiter.peek([limits])).map((view) => view.available);
+      await limiter.restore([{ limits, units: [0, 500] }]);
+      expect(await available()).toEqual([1_000, 600]);
+      await limiter.restore([
+        { limits, units: [700, 0] },
+        { limits: owner('key:b', calendar('requests', 5)), units: [9] },
+      ]);
+      expect(await available()).toEqual([300, 600]);
+      const denied = await limiter.admit({ requestId: '1', owners: [limits], demand: demand(1, 301) });
+      expect(denied.admitted).toBe(false);
+      const held = await limiter.admit({ requestId: '2', owners: [limits], demand: demand(1, 100) });
+      if (held.admitted) await limiter.settle(held.reservation, used(100));
+      for (const units of [
+        [750, 0],
+        [0, 0],
+        [Number.NaN, 0],
+        [-5, 0],
+      ])
+        await limiter.restore([{ limits, units }]);
+      expect((await available())[0]).toBe(200);
+      setNow(START_MS + DAY_MS);
+      expect(await available()).toEqual([1_000, 600]);
+    });
+
     it('charges a settlement that comes after everything else about its request was forgotten', async () => {
       const { limiter, setNow } = await make(START_MS);
       const owners = sized(rate('model_tokens', 600, MINUTE_MS));

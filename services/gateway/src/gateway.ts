@@ -10,7 +10,8 @@ import { adminApp, listener } from './app.ts';
 import { ChangedBudgets } from './budgets/changed-budgets.ts';
 import type { Parts } from './handle.ts';
 import { openKeys } from './keys/open-keys.ts';
-import { openLedger } from './ledger/open-ledger.ts';
+import { usedOnRecord } from './ledger/on-record.ts';
+import { openLedger, outlivesTheLimiter } from './ledger/open-ledger.ts';
 import { Drain } from './ops/drain.ts';
 import { InFlight } from './ops/in-flight.ts';
 import { LiveConfig } from './ops/live-config.ts';
@@ -60,11 +61,16 @@ export async function startGateway(
 ): Promise<Gateway> {
   const { config } = loaded;
   const nowMs = steadyNowMs;
-  const store = await openStore(config, log);
+  const ledger = await openLedger(config, log);
+  let rules: LiveConfig | undefined;
+  const onRecord = async () =>
+    ledger && rules && outlivesTheLimiter(config) ? usedOnRecord(ledger, rules, nowMs(), log) : [];
+  const store = await openStore(config, log, onRecord);
   const { limiter, claim } = store;
   const keys = await openKeys(config, store, nowMs, log);
   const live = new LiveConfig(loaded, reload, log, keys.issued, (audit) => keys.keeper.note(audit));
-  const ledger = await openLedger(config, log);
+  rules = live;
+  await limiter.restore(await onRecord());
   const alerts = new BudgetAlerts({ target: () => live.config.alerts, claim, log });
   const inFlight = new InFlight({
     nowMs,

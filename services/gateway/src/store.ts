@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '@nexus/config';
-import type { Limiter } from '@nexus/domain';
+import type { Limiter, WindowUse } from '@nexus/domain';
 import {
   type Connections,
   connectRedis,
@@ -26,8 +26,15 @@ export interface Store {
   readonly redis?: { readonly connections: Connections; readonly keyPrefix: string };
 }
 
-/** Opens the store that the configuration names. */
-export async function openStore(config: Config, log: Log): Promise<Store> {
+/**
+ * Opens the store that the configuration names.
+ * @param onRecord what is on record of windows of the calendar, asked when Redis has forgotten something
+ */
+export async function openStore(
+  config: Config,
+  log: Log,
+  onRecord: () => Promise<readonly WindowUse[]>,
+): Promise<Store> {
   const { redis, onRedisFailure } = config;
   if (redis === undefined)
     return { limiter: new MemoryLimiter({ leaseMs: LEASE_MS }), claim: async () => true };
@@ -40,6 +47,7 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
     onRedisFailure,
     records: await recordStream(config),
     onState: (change) => tell(change, log),
+    onRecord,
   });
   await connections.untilReady(CONNECT_WITHIN_MS);
   const { keyPrefix } = redis;

@@ -1,4 +1,4 @@
-import type { LimiterState, OnRedisFailure } from '@nexus/domain';
+import type { LimiterState, OnRedisFailure, WindowUse } from '@nexus/domain';
 import type { RedisLimiterOptions } from '../redis/redis-limiter-options.ts';
 import type { OnRedisFailureByClass } from './on-redis-failure.ts';
 
@@ -23,4 +23,6 @@ export interface InsuredLimiterOptions extends RedisLimiterOptions {
   /** One word for all limits, or one for each class of them; a limit's own word comes first. Default `local`. */
   readonly onRedisFailure?: OnRedisFailure | OnRedisFailureByClass;
   readonly onState?: (change: InsuranceChange) => void;
+  /** What is on record of windows of the calendar: asked when Redis has forgotten something. It never rejects. Default: nothing. */
+  readonly onRecord?: () => Promise<readonly WindowUse[]>;
 }

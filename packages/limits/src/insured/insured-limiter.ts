@@ -8,6 +8,7 @@ import type {
   OwnerLimits,
   Reservation,
   Settlement,
+  WindowUse,
 } from '@nexus/domain';
 import type { Connections } from '../redis/connections.ts';
 import { BEAT_MS, type Beat, Instances } from '../redis/instances.ts';
@@ -33,7 +34,7 @@ const RECOVERY_MS = 2_000;
  * was last seen available: where nothing is known of it, or the part is used up, `admit` rejects too.
  *
  * When Redis is back, it is told what was used meanwhile and what is still held, and decides again. An emptied one has its rates full
- * again, but not its windows of the calendar: each instance gives back what it saw used. What no living instance has seen begins full.
+ * again, but not its windows of the calendar: each instance gives back what it saw used, and what `onRecord` tells. What neither knows begins full.
  *
  * Over an outage of T, in `local`, at most one burst more than burst + rate · T passes: the one that passed before. An instance that
  * alone has lost Redis adds its part to what the others let through.
@@ -44,6 +45,7 @@ export class InsuredLimiter implements Limiter {
   readonly #instances: Instances;
   readonly #words: OnRedisFailureByClass;
   readonly #onState: (change: InsuranceChange) => void;
+  readonly #onRecord: () => Promise<readonly WindowUse[]>;
   readonly #leaseMs: number;
   readonly #seen = new LastSeen();
   /** The owners of requests that Redis admitted, while they are under way: who holds their slots. */
@@ -57,6 +59,8 @@ export class InsuredLimiter implements Limiter {
   #isAway = false;
   /** It has forgotten all, and that hasn't been said yet. */
   #wasEmptied = false;
+  /** It was away when it was to be told what is on record. */
+  #lacksRecord = false;
   #failures = 0;
   #lastCause: unknown;
   #awaySinceMs = 0;
@@ -68,6 +72,7 @@ export class InsuredLimiter implements Limiter {
     const { onRedisFailure = 'local', onState = () => {}, connections, leaseMs = 60_000 } = options;
     this.#words = byClass(onRedisFailure);
     this.#onState = onState;
+    this.#onRecord = options.onRecord ?? (async () => []);
     this.#connections = connections;
     this.#leaseMs = leaseMs;
     this.#redis = new RedisLimiter(options);
@@ -134,6 +139,16 @@ export class InsuredLimiter implements Limiter {
       if (!(error instanceof RedisAwayError)) throw error;
       this.#fail(error.cause);
       return this.#standInNow().peek(owners);
+    }
+  }
+
+  /** While Redis is away nothing is done: it will be told what is on record by then. */
+  async restore(uses: readonly WindowUse[]): Promise<void> {
+    try {
+      await this.#redis.restore(uses);
+    } catch (error) {
+      if (!(error instanceof RedisAwayError)) throw error;
+      this.#lacksRecord = true;
     }
   }
 
@@ -250,7 +265,7 @@ export class InsuredLimiter implements Limiter {
   }
 
   async #keepUp(): Promise<void> {
-    if (this.#wasEmptied || this.#redis.windows.hasLost) await this.#remind();
+    if (this.#hasForgotten) await this.#remind();
     else await this.#redis.windows.lookAgain();
     if (this.#isAway) return;
     if (this.#wasEmptied) this.#sayOk({});
@@ -261,8 +276,19 @@ export class InsuredLimiter implements Limiter {
   /** Tells Redis what it may have lost: what requests hold, and what was used of the calendar's windows. */
   async #remind(): Promise<void> {
     await this.#redis.assert(this.#redis.open());
+    const restored = this.#hasForgotten ? this.#restoreAll() : this.#redis.windows.restoreAll();
     // With very many owners the rest follows while requests are decided already: an answer that shows a loss tells of it.
-    await Promise.race([this.#redis.windows.restoreAll(), wait(RECOVERY_MS, undefined, { ref: false })]);
+    await Promise.race([restored, wait(RECOVERY_MS, undefined, { ref: false })]);
+  }
+
+  get #hasForgotten(): boolean {
+    return this.#wasEmptied || this.#lacksRecord || this.#redis.windows.hasLost;
+  }
+
+  async #restoreAll(): Promise<void> {
+    await this.#redis.windows.restoreAll();
+    this.#lacksRecord = false;
+    await this.restore(await this.#onRecord());
   }
 
   /** Tells Redis what it has missed; only then does it decide again. */

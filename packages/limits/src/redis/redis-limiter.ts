@@ -8,6 +8,7 @@ import type {
   OwnerLimits,
   Reservation,
   Settlement,
+  WindowUse,
 } from '@nexus/domain';
 import { mostWaitMs } from '../first-start.ts';
 import { RequestEndedError } from '../request-ended-error.ts';
@@ -202,6 +203,13 @@ export class RedisLimiter implements Limiter {
     const answer = await this.#calls.ask(undefined, asking);
     this.windows.learn(asking, answer);
     return viewsOf(asking, answer);
+  }
+
+  restore(uses: readonly WindowUse[]): Promise<void> {
+    this.#checkOpen();
+    return this.windows.assure(
+      uses.map(({ limits, units }) => ({ owner: this.#owners.compile(limits), used: units })),
+    );
   }
 
   state(): LimiterState {

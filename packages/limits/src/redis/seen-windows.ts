@@ -37,8 +37,8 @@ const MAX_LOOKS = 8;
  * less, so an answer that shows less than was seen before is proof of a loss.
  *
  * Each instance makes sure that at least what it saw is used, so the instance that saw most decides; what nobody saw is lost: settlements
- * of the last moments, and windows of owners that no living instance has asked for. Those begin full. (Totals that are kept elsewhere
- * can be given back in the same way: `learn` a sight of them before the first admission.)
+ * of the last moments, and windows of owners that no living instance has asked for. Those begin full, but for what `assure` is told of them:
+ * totals that are kept elsewhere.
  */
 export class SeenWindows {
   readonly #calls: WindowCalls;
@@ -111,6 +111,26 @@ export class SeenWindows {
     for (let from = 0; from < keys.length && !this.#isClosed; from += TOGETHER)
       await this.#restore(keys.slice(from, from + TOGETHER));
     this.#hasLost = false;
+  }
+
+  /**
+   * Makes sure that at least so many units are used in the windows that run now, one number for each bucket.
+   * @throws RedisAwayError
+   */
+  async assure(
+    uses: readonly { readonly owner: CompiledOwner; readonly used: readonly number[] }[],
+  ): Promise<void> {
+    for (let from = 0; from < uses.length && !this.#isClosed; from += TOGETHER)
+      await Promise.all(
+        uses.slice(from, from + TOGETHER).map(async ({ owner, used }) => {
+          const seen = await this.#look(owner);
+          const more = owner.buckets.map((bucket, index) => (isCalendar(bucket) ? (used[index] ?? 0) : 0));
+          if (more.every((units, index) => units <= (seen.used[index] ?? 0))) return;
+          const least = seen.used.map((units, index) => Math.max(units, more[index] ?? 0));
+          this.#owners.set(owner.key, { ...seen, used: least });
+          await this.#restore([owner.key]);
+        }),
+      );
   }
 
   close(): void {

@@ -45,6 +45,7 @@ function inCompany(limiter: Limiter): Limiter {
     cancel: (...given) => limiter.cancel(...given),
     renew: (...given) => limiter.renew(...given),
     peek: (...given) => limiter.peek(...given),
+    restore: (...given) => limiter.restore(...given),
     state: () => limiter.state(),
     close: () => limiter.close(),
   };

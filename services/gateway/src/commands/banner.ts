@@ -10,10 +10,26 @@ export function banner(config: Config, gateway: Gateway, simulated: boolean): st
     `  upstream           ${origin}${pathPrefix}${simulated ? '  (a stand-in: no key needed, no bill)' : ''}`,
     ...describeLimits(config).map((line, i) => `  ${i === 0 ? 'limits  ' : '        '}           ${line}`),
     `  buckets            ${config.redis ? `shared in ${config.redis.shown}` : 'this process only'}`,
+    ...(forgets(config)
+      ? ['                     a restart begins days and months anew; a ledger (ledger: {}) keeps them']
+      : []),
   ];
   if (gateway.adminUrl) lines.push(`  admin              ${gateway.adminUrl}`);
   lines.push('', '  Try it:', '', ...tryIt(config, gateway, simulated), '');
   return `${lines.join('\n')}\n`;
+}
+
+/** Whether limits by day or month are forgotten when this process ends. */
+function forgets({ redis, ledger, keyLimits, gateway, models, keys, teams }: Config): boolean {
+  if (redis !== undefined || ledger !== undefined) return false;
+  const owners = [
+    keyLimits,
+    gateway,
+    ...models.map(({ limits }) => limits),
+    ...keys.map(({ limits }) => limits),
+    ...[...teams.values()].flatMap(({ limits, features }) => [limits, ...features.values()]),
+  ];
+  return owners.some((owner) => owner?.buckets.some(({ kind }) => kind === 'calendar'));
 }
 
 function everywhere({ listenHost }: Config): boolean {

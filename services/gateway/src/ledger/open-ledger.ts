@@ -17,6 +17,11 @@ export async function recordStream({ ledger, redis }: LedgerConfig): Promise<Rec
   return { stream, lost, most: ledger.queue ?? MOST_ON_THEIR_WAY };
 }
 
+/** Whether the ledger still knows what was used when the limiter has forgotten it: it isn't kept in the same Redis. */
+export function outlivesTheLimiter({ ledger, redis }: LedgerConfig): boolean {
+  return ledger !== undefined && (redis === undefined || ledger.postgresUrl !== undefined);
+}
+
 /** The ledger that the configuration asks for; undefined: none. It opens its files and connections by itself, when it first needs them. */
 export async function openLedger(config: LedgerConfig, log: Log): Promise<Ledger | undefined> {
   const { ledger: settings, redis, timeZone } = config;
