@@ -70,7 +70,7 @@ export async function handle(req: IncomingMessage, res: ServerResponse, parts: P
     if (admission.passes) {
       flight.reservation = admission.held.reservation;
       if (await parts.turns.come(exchange, admission.held.startMs, res))
-        forwarded = await forward(exchange, admission.held, flight, parts.upstream);
+        forwarded = await forward(exchange, admission.held, flight, parts);
     } else refuse(exchange, admission);
   } catch (error) {
     fail(exchange, error);

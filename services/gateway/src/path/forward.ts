@@ -7,6 +7,7 @@ import type { Ways } from '../upstream/named-upstream.ts';
 import { Upstreams } from '../upstream/upstreams.ts';
 import type { Held } from './admit.ts';
 import type { Exchange } from './exchange.ts';
+import type { Prices } from './price.ts';
 
 /** The two ways to the one upstream, or several upstreams. */
 export type Upstream = Ways | Upstreams;
@@ -35,9 +36,9 @@ export async function forward(
   exchange: Exchange,
   _held: Held,
   flight: Flight,
-  upstream: Upstream,
+  { upstream, prices }: { readonly upstream: Upstream; readonly prices: Prices },
 ): Promise<Forwarded> {
-  if (upstream instanceof Upstreams) return forwardToOneOf(upstream, exchange, flight);
+  if (upstream instanceof Upstreams) return forwardToOneOf(upstream, exchange, flight, prices);
   const way = exchange.kind === undefined ? upstream.passthrough : upstream.metered;
   return follow(way.send(exchange), flight);
 }
@@ -51,11 +52,20 @@ async function follow(call: Call, flight: Flight): Promise<Forwarded> {
 }
 
 /** The same, one attempt after the other, until an answer goes to the client or there is nobody left to ask. */
-async function forwardToOneOf(upstreams: Upstreams, exchange: Exchange, flight: Flight): Promise<Forwarded> {
+async function forwardToOneOf(
+  upstreams: Upstreams,
+  exchange: Exchange,
+  flight: Flight,
+  prices: Prices,
+): Promise<Forwarded> {
   const itinerary = upstreams.itinerary(exchange);
   for (;;) {
     const attempt = itinerary.next();
     exchange.attempt = attempt;
+    if (attempt.upstream !== exchange.chosen) {
+      const price = prices.at(exchange, attempt.upstream, Date.now());
+      if (price) exchange.price = price;
+    }
     try {
       return await follow(attempt.send(exchange), flight);
     } catch (error) {

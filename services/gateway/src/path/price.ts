@@ -1,6 +1,7 @@
 import type { Config } from '@nexus/config';
 import { GatewayError, type OwnerLimits, type Usage } from '@nexus/domain';
 import { cost, type Price, PriceList, worstCost } from '@nexus/prices';
+import type { NamedUpstream } from '../upstream/named-upstream.ts';
 import type { Exchange } from './exchange.ts';
 
 /** What calls cost, by the prices of the configuration that holds. */
@@ -22,13 +23,23 @@ export class Prices {
    * @throws GatewayError `model_not_priced` where a budget holds, and models without a price are refused
    */
   find(exchange: Exchange, owners: readonly OwnerLimits[], atMs: number): Price | undefined {
-    const { reading } = exchange;
+    const { reading, chosen } = exchange;
     if (!reading) return undefined;
-    const list = this.#current();
-    const provider = exchange.chosen ? this.#providerAt(exchange.chosen.entry.target.origin) : this.#provider;
-    const pricing = list.pricing(reading.model, atMs, provider);
+    const pricing = this.#pricing(reading.model, chosen, atMs);
     if (pricing.kind === 'refused' && owners.some(hasBudget)) throw new GatewayError('model_not_priced');
     return 'price' in pricing ? pricing.price : undefined;
+  }
+
+  /** The price of the exchange's model at another upstream than the one that was chosen for it; that one's where no other is known. */
+  at({ reading, price }: Exchange, upstream: NamedUpstream, atMs: number): Price | undefined {
+    const pricing = this.#pricing(reading?.model, upstream, atMs);
+    return 'price' in pricing ? pricing.price : price;
+  }
+
+  #pricing(model: string | undefined, upstream: NamedUpstream | undefined, atMs: number) {
+    const list = this.#current();
+    const provider = upstream ? this.#providerAt(upstream.entry.target.origin) : this.#provider;
+    return list.pricing(model, atMs, provider);
   }
 
   #providerAt(origin: string): string | undefined {

@@ -36,6 +36,16 @@ export class AnswerWriter {
     return this.#head !== undefined || this.#res.headersSent;
   }
 
+  /** Whether the head has not gone out yet, so that it can be added to. */
+  get holdsHead(): boolean {
+    return this.#head !== undefined;
+  }
+
+  /** Adds a field to the head, while it is held. */
+  field(name: string, value: string): void {
+    this.#head?.headers.push(name, value);
+  }
+
   head(status: number, reason: string, headers: OutgoingHttpHeader[]): void {
     this.#head = { status, reason, headers };
     this.#flush = setImmediate(() => this.#flushHead());

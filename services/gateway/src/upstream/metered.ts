@@ -6,6 +6,7 @@ import type { Exchange } from '../path/exchange.ts';
 import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } from './answer-head.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import type { Call } from './call.ts';
+import { asksForCost, COST_HEADER, costTold } from './cost-told.ts';
 import { CallEnded, Declined, upstreamFailure } from './failures.ts';
 import { headersUpstream } from './headers.ts';
 import { spliced } from './splice.ts';
@@ -84,6 +85,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
   #lastDataMs: number;
   #clientGone = false;
   #refusedKey = false;
+  #isEventStream = false;
   #over = false;
   #drainLimit: NodeJS.Timeout | undefined;
   #resolve: () => void = () => {};
@@ -160,6 +162,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
       this.#refusedKey = true;
       return;
     }
+    this.#isEventStream = /^text\/event-stream\b/i.test(String(headers['content-type']));
     const meter = this.#makeMeter(headers);
     this.meter = meter;
     const options = { altered: this.#hideUsage };
@@ -207,9 +210,20 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     const rest = this.meter?.end();
     if (!this.#clientGone) {
       if (rest) this.#writer.chunk(rest);
+      this.#tellCost();
       this.#writer.end();
     }
     this.#finish();
+  }
+
+  /** In the head, if that is still here; a stream's is gone, so its client must have asked for a comment at its end. */
+  #tellCost(): void {
+    const asComment = this.#isEventStream && asksForCost(this.#exchange);
+    if (!asComment && !this.#writer.holdsHead) return;
+    const usd = costTold(this.#exchange, this.meter?.usage());
+    if (usd === undefined) return;
+    if (asComment) this.#writer.chunk(Buffer.from(`: ${COST_HEADER} ${usd}\n\n`));
+    else this.#writer.field(COST_HEADER, usd);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {

@@ -82,6 +82,50 @@ describe('a budget', () => {
   });
 });
 
+/** What a client is told of its costs, and what the log has. */
+async function told(running: Running, body: Record<string, unknown>, headers: Record<string, string> = {}) {
+  const before = running.log.filter((line) => 'request_id' in line).length;
+  const answer = await running.chat({ model: 'plain', max_tokens: 100, ...body }, headers);
+  const text = await answer.text();
+  const lines = await requestLines(running, before + 1);
+  return { header: answer.headers.get('x-nexus-cost'), text, logged: lines.at(-1)?.cost_usd };
+}
+
+describe('what a call cost', () => {
+  it('stands in the head of an answer that leaves whole, in US dollars as the log has it', async () => {
+    const running = await startWithSimulator(PRICES);
+    const { header, text, logged } = await told(running, {});
+    expect(header).toMatch(/^0\.00\d+$/);
+    expect(header).toBe(logged);
+    expect(Number(header)).toBeCloseTo(dollars(JSON.parse(text).usage), 12);
+    expect((await told(running, {}, { 'x-nexus-cost': 'comment' })).header).toBe(header);
+  });
+
+  it('is a comment behind the last event of a stream whose client asks for it, and of no other', async () => {
+    const running = await startWithSimulator(PRICES);
+    const silent = await told(running, { stream: true });
+    expect(silent.header).toBeNull();
+    expect(silent.text.endsWith('data: [DONE]\n\n')).toBe(true);
+    const { header, text, logged } = await told(running, { stream: true }, { 'x-nexus-cost': 'comment' });
+    expect(header).toBeNull();
+    expect(text.endsWith(`data: [DONE]\n\n: x-nexus-cost ${logged}\n\n`)).toBe(true);
+    expect(running.simulator.requests.every((request) => !('x-nexus-cost' in request.headers))).toBe(true);
+  });
+
+  it('is told by nobody else, and not where it is not known or nothing was charged', async () => {
+    const running = await startWithSimulator(PRICES);
+    expect((await told(running, { model: 'nobody-knows-it' })).header).toBeNull();
+    const failed = await told(running, {}, { 'x-simulate-fault': 'error-500', 'x-nexus-cost': 'comment' });
+    expect([failed.header, failed.logged]).toEqual([null, undefined]);
+    const wrong = await told(
+      running,
+      { stream: true },
+      { 'x-simulate-fault': 'error-400', 'x-nexus-cost': 'comment' },
+    );
+    expect(() => JSON.parse(wrong.text)).not.toThrow();
+  });
+});
+
 describe('a model without a price', () => {
   it('costs nothing and is counted in tokens, unless it is said', async () => {
     const running = await startWithSimulator(`${PRICES}limits: { usd_per_day: 0.000001 }`);

@@ -114,6 +114,23 @@ describe('A POST to several upstreams', () => {
     await nothingOpen(running);
   });
 
+  it('costs what the fallback asks for its model', async () => {
+    const b = await simulator();
+    // By its address the first is a reseller's; nobody answers there.
+    const running = await startFor([
+      `{ name: a, target_url: "https://api.quicksilverpro.io.localhost:1", keys: [k1], fallback: b }`,
+      `{ name: b, target_url: "${b.url}", keys: [k2] }`,
+    ]);
+    const answer = await running.chat({ model: 'claude-fable-5' });
+    expect(answer.headers.get('x-nexus-upstream')).toBe('b');
+    const { usage } = JSON.parse(await answer.text());
+    // The maker's price; the reseller's is 8 and 40.
+    const usd = (usage.prompt_tokens * 10 + usage.completion_tokens * 50) / 1e6;
+    expect(Number(answer.headers.get('x-nexus-cost'))).toBeCloseTo(usd, 12);
+    const [line] = await requestLines(running, 1);
+    expect(line?.cost_usd).toBe(answer.headers.get('x-nexus-cost'));
+  });
+
   it('goes to the fallback of the fallback, and to none twice', async () => {
     const [a, b, c] = [await simulator(), await simulator(), await simulator()];
     const on = 'fallback_on: [5xx]';
