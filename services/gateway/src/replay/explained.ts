@@ -1,3 +1,5 @@
+import { formatUsd } from '@nexus/prices';
+import { goDuration } from '../reply/go-duration.ts';
 import type { LoggedRequest } from './log-lines.ts';
 
 /** A request's line of the log in words. */
@@ -12,15 +14,21 @@ export function explained(request: LoggedRequest): string {
   const lines = [
     `${requestId}: ${path}${model === undefined ? '' : ` for ${model}`}, ${new Date(startMs).toISOString()}`,
     `  by        ${who}`,
-    `  answered  ${status}`,
+    `  answered  ${status}${answeredBy(request)}`,
     ...outcome(request).map((line) => `  ${line}`),
   ];
   if (request.shadow !== undefined) lines.push(`  tried     ${request.shadow} would have refused it`);
   return `${lines.join('\n')}\n`;
 }
 
+/** Which upstream answered, or was asked last, and after how many attempts. */
+function answeredBy({ upstream, attempts, decision }: LoggedRequest): string {
+  if (upstream === undefined || decision !== 'admitted') return '';
+  return `; upstream ${upstream}${attempts === undefined || attempts < 2 ? '' : `, at attempt ${attempts}`}`;
+}
+
 function outcome(request: LoggedRequest): string[] {
-  const { decision, errorCode, inputTokens, outputTokens } = request;
+  const { decision, errorCode, inputTokens, outputTokens, costUsd } = request;
   if (decision === 'denied') return refusal(request);
   if (decision === 'none')
     return [`ended     before the limits were asked${errorCode === undefined ? '' : `: ${errorCode}`}`];
@@ -32,6 +40,7 @@ function outcome(request: LoggedRequest): string[] {
     'admitted  by every limit',
     ...(errorCode === undefined ? [] : [`failed    ${errorCode}`]),
     ...used,
+    ...(costUsd === undefined ? [] : [`cost      $${costUsd}`]),
   ];
 }
 
@@ -45,9 +54,10 @@ function refusal({
   estimatedOutputTokens,
 }: LoggedRequest): string[] {
   const lines = [`refused   by ${limit ?? 'a limit'}`];
+  const amount = shownBy(limit);
   if (limitSize !== undefined)
     lines.push(
-      `          it holds ${limitSize}, ${used ?? 0} were in use, and the request asked for ${requested ?? 0}`,
+      `          it holds ${amount(limitSize)}, ${amount(used ?? 0)} were in use, and the request asked for ${amount(requested ?? 0)}`,
     );
   if (estimatedInputTokens + estimatedOutputTokens > 0)
     lines.push(
@@ -56,6 +66,12 @@ function refusal({
   if (retryAfterMs === 'never')
     lines.push('          it asks for more than the limit ever holds: waiting does not help');
   else if (retryAfterMs !== undefined)
-    lines.push(`          room came ${Math.ceil(retryAfterMs)} ms later, if nobody else took it`);
+    lines.push(`          room came ${goDuration(retryAfterMs)} later, if nobody else took it`);
   return lines;
+}
+
+/** How amounts of a limit are shown, which the log has in the units that it counts: money in dollars. */
+function shownBy(limit: string | undefined): (units: number) => string {
+  const isMoney = limit?.slice(limit.lastIndexOf('/') + 1).startsWith('usd_') === true;
+  return (units) => (isMoney ? `$${formatUsd(Math.round(units))}` : String(units));
 }

@@ -16,6 +16,10 @@ export interface LoggedRequest {
   readonly model: string | undefined;
   readonly path: string;
   readonly status: number;
+  /** The upstream that was called last, where there are several. */
+  readonly upstream: string | undefined;
+  /** How many times it was sent, where there are several upstreams. */
+  readonly attempts: number | undefined;
   readonly decision: 'admitted' | 'denied' | 'none';
   readonly limit: string | undefined;
   readonly limitSize: number | undefined;
@@ -30,6 +34,8 @@ export interface LoggedRequest {
   readonly outputTokens: number | undefined;
   readonly cachedInputTokens: number;
   readonly reasoningTokens: number;
+  /** US dollars, as `0.000123`. */
+  readonly costUsd: string | undefined;
   /** Lines like this one that were left out before it. */
   readonly suppressed: number;
 }
@@ -82,6 +88,8 @@ function parseLine(line: string): LoggedRequest | undefined {
     model: text('model'),
     path: text('path') ?? '',
     status: number('status') ?? 0,
+    upstream: text('upstream'),
+    attempts: number('attempts'),
     decision,
     limit: text('limit'),
     limitSize: number('limit_size'),
@@ -96,6 +104,7 @@ function parseLine(line: string): LoggedRequest | undefined {
     outputTokens: number('output_tokens'),
     cachedInputTokens: number('cached_input_tokens') ?? 0,
     reasoningTokens: number('reasoning_tokens') ?? 0,
+    costUsd: text('cost_usd'),
     suppressed: number('suppressed') ?? 0,
   };
 }
