@@ -21,7 +21,7 @@ export interface WindowCalls {
 interface SeenOwner {
   readonly owner: CompiledOwner;
   readonly windows: number[];
-  /** At least so many units are used: what is held isn't counted, nor what was charged and may yet be cancelled. */
+  /** At least so many units are used for good: what is held isn't counted, nor what was charged and may yet be cancelled. */
   readonly used: number[];
 }
 
@@ -33,8 +33,9 @@ const MAX_LOOKS = 8;
 
 /**
  * Remembers what was last seen used of calendar windows, and gives it back to a Redis that has lost it: one that was emptied, that
- * started from an old file, or a replica that took over and hadn't heard of everything. Within a window what is used never becomes
- * less, so an answer that shows less than was seen before is proof of a loss.
+ * started from an old file, or a replica that took over and hadn't heard of everything. Within a window what is used for good never
+ * becomes less, so an answer that shows less in all than that is proof of a loss. (For good, it may show less: a request under way counts
+ * as one that may yet be cancelled, also for a limit that didn't count it because its instance doesn't know of that limit.)
  *
  * Each instance makes sure that at least what it saw is used, so the instance that saw most decides; what nobody saw is lost: settlements
  * of the last moments, and windows of owners that no living instance has asked for. Those begin full, but for what `assure` is told of them:
@@ -45,7 +46,7 @@ export class SeenWindows {
   readonly #owners = new Map<string, SeenOwner>();
   /** Owners that settled tokens since they were seen last. */
   readonly #settled = new Map<string, CompiledOwner>();
-  readonly #restoring = new Set<string>();
+  readonly #restoring = new Map<string, Promise<void>>();
   #hasLost = false;
   #isClosed = false;
 
@@ -126,7 +127,13 @@ export class SeenWindows {
           const seen = await this.#look(owner);
           const more = owner.buckets.map((bucket, index) => (isCalendar(bucket) ? (used[index] ?? 0) : 0));
           if (more.every((units, index) => units <= (seen.used[index] ?? 0))) return;
-          const least = seen.used.map((units, index) => Math.max(units, more[index] ?? 0));
+          const known = this.#owners.get(owner.key);
+          const missing = known ? missingIn(seen, known) : [];
+          const least = seen.used.map((units, index) =>
+            Math.max(units + (missing[index] ?? 0), more[index] ?? 0),
+          );
+          // One that is being given back already takes too little.
+          await this.#restoring.get(owner.key)?.catch(() => {});
           this.#owners.set(owner.key, { ...seen, used: least });
           await this.#restore([owner.key]);
         }),
@@ -146,8 +153,8 @@ export class SeenWindows {
     const known = this.#owners.get(key);
     // Nearly always: the same limits as before.
     if (known?.owner === owner) return overwrite(known, answer, first);
-    const seen = sight(owner, answer, first);
-    if (known && missingIn(seen, known).some((units) => units > 0)) return false;
+    const seen = known ? knownAs(owner, known) : nothingOf(owner);
+    if (!overwrite(seen, answer, first)) return false;
     this.#owners.set(key, seen);
     if (this.#owners.size > MAX_OWNERS) this.#forgetOldest();
     return true;
@@ -162,14 +169,12 @@ export class SeenWindows {
 
   async #restore(keys: readonly string[]): Promise<void> {
     await Promise.all(
-      keys.map(async (key) => {
-        if (this.#restoring.has(key)) return;
-        this.#restoring.add(key);
-        try {
-          await this.#restoreOne(key);
-        } finally {
-          this.#restoring.delete(key);
-        }
+      keys.map((key) => {
+        const underWay = this.#restoring.get(key);
+        if (underWay) return underWay;
+        const restored = this.#restoreOne(key).finally(() => this.#restoring.delete(key));
+        this.#restoring.set(key, restored);
+        return restored;
       }),
     );
   }
@@ -199,27 +204,49 @@ export class SeenWindows {
   }
 }
 
+function nothingOf(owner: CompiledOwner): SeenOwner {
+  return { owner, windows: owner.buckets.map(() => 0), used: owner.buckets.map(() => 0) };
+}
+
+/** What was seen of an owner whose limits were others. */
+function knownAs(owner: CompiledOwner, { owner: before, windows, used }: SeenOwner): SeenOwner {
+  const places = owner.buckets.map(({ id }) => before.buckets.findIndex((old) => old.id === id));
+  return {
+    owner,
+    windows: places.map((place) => windows[place] ?? 0),
+    used: places.map((place) => used[place] ?? 0),
+  };
+}
+
 /** What an answer shows of one owner, whose buckets begin at `first`. */
 function sight(owner: CompiledOwner, answer: Answer, first: number): SeenOwner {
-  const seen = { owner, windows: owner.buckets.map(() => 0), used: owner.buckets.map(() => 0) };
+  const seen = nothingOf(owner);
   overwrite(seen, answer, first);
   return seen;
 }
 
-/** Takes over what an answer shows; if it shows less, nothing is taken over, and false comes back. */
+/** Takes over what an answer shows; if it shows a loss, nothing is taken over, and false comes back. */
 function overwrite({ owner, windows, used }: SeenOwner, answer: Answer, first: number): boolean {
   const { buckets } = owner;
   for (const [index, bucket] of buckets.entries())
     if (isCalendar(bucket) && windows[index] === answer.windows[first + index])
-      if (usedIn(bucket, answer, first + index) < (used[index] ?? 0)) return false;
+      if (usedInAll(bucket, answer, first + index) < (used[index] ?? 0)) return false;
   for (const [index, bucket] of buckets.entries()) {
     if (!isCalendar(bucket)) continue;
-    windows[index] = answer.windows[first + index] ?? 0;
-    used[index] = usedIn(bucket, answer, first + index);
+    const window = answer.windows[first + index] ?? 0;
+    const before = windows[index] === window ? (used[index] ?? 0) : 0;
+    windows[index] = window;
+    used[index] = Math.max(before, usedIn(bucket, answer, first + index));
   }
   return true;
 }
 
+/** Units used, and those that were charged and may yet be cancelled; what is held isn't counted. */
+function usedInAll({ kind, size }: CompiledBucket, { free, back }: Answer, place: number): number {
+  return Math.max(0, size - ((kind === CALENDAR_CHARGED ? free[place] : back[place]) ?? size));
+}
+
+/** Units used for good, as far as that is sure. */
 function usedIn({ size }: CompiledBucket, { back }: Answer, place: number): number {
   return Math.max(0, size - (back[place] ?? size));
 }
@@ -229,7 +256,7 @@ function isCalendar({ kind, size }: CompiledBucket): boolean {
   return (kind === CALENDAR_HELD || kind === CALENDAR_CHARGED) && size > 0;
 }
 
-/** Units of each bucket that were seen used in the same window, and aren't any more. */
+/** Units of each bucket that were seen used for good in the same window, and aren't for sure any more. */
 function missingIn(now: SeenOwner, before: SeenOwner): number[] {
   return now.owner.buckets.map(({ id }, index) => {
     const place = before.owner === now.owner ? index : before.owner.buckets.findIndex((old) => old.id === id);
