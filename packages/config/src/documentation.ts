@@ -115,7 +115,8 @@ const MONEY = `
 
 \`usd_per_day\` and \`usd_per_month\` are budgets: \`50\`, \`0.25\` or \`{ limit: 50, alert_at: [50%, 80%, 100%] }\`, in US dollars with nine decimals at most, for a key, a
 team, a feature, a customer (by its tier), a model or the gateway. What a call may cost is reserved before it goes and settled by what it cost, in integer nano-dollars. A budget that
-is spent answers 429 \`insufficient_quota\` until the day or month ends, or until it is raised: here, or while Nexus runs ([budgets.md](budgets.md)). A call's answer says in \`x-nexus-cost\` what it cost, where that is known when its head goes; a stream says it in a
+is spent answers 429 \`insufficient_quota\` until the day or month ends, or until it is raised: here, or while Nexus runs ([budgets.md](budgets.md)). What isn't read (images, audio, files, batches, WebSockets, unknown paths) and what has no price is charged nothing,
+and refused like all else once a budget is spent; only looking and deleting (GET, HEAD, DELETE) go on. A call's answer says in \`x-nexus-cost\` what it cost, where that is known when its head goes; a stream says it in a
 comment behind its last event, to a client that sends \`x-nexus-cost: comment\`. Prices are the published ones of the models' makers, by date; \`prices\` overrides and adds:
 
 \`\`\`yaml

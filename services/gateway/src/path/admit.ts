@@ -13,7 +13,7 @@ import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
 import { type RefusalReply, refusalReply, sizeReply } from '../reply/refusal.ts';
 import { chargedTo, type Exchange } from './exchange.ts';
 import { ownersOf } from './owners.ts';
-import { hasBudget, mostCost, type Prices } from './price.ts';
+import { hasBudget, LEAST_NANO_USD, mayCost, mostCost, type Prices } from './price.ts';
 import { ShadowTrial } from './shadow.ts';
 import type { Turns } from './turns.ts';
 
@@ -109,9 +109,10 @@ function priced(
   { inputTokens, outputTokens }: { inputTokens: number; outputTokens: number },
 ): number {
   const price = prices.find(exchange, owners, Date.now());
-  if (price === undefined) return 0;
-  exchange.price = price;
-  return owners.some(hasBudget) ? mostCost(price, exchange, inputTokens, outputTokens) : 0;
+  if (price) exchange.price = price;
+  if (!owners.some(hasBudget)) return 0;
+  if (price) return mostCost(price, exchange, inputTokens, outputTokens);
+  return mayCost(exchange) ? LEAST_NANO_USD : 0;
 }
 
 async function askLimiter(

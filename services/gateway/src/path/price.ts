@@ -64,6 +64,20 @@ export function hasBudget({ buckets }: OwnerLimits): boolean {
   return buckets.some((limit) => limit.kind !== 'concurrency' && limit.counts === 'usd');
 }
 
+/**
+ * What a request must find in a budget whose cost Nexus doesn't know: nothing is charged for it, but once the budget is spent it is refused,
+ * as every other.
+ */
+export const LEAST_NANO_USD = 1;
+
+/** Looking and deleting cost nothing at any provider; a WebSocket's conversation does. */
+const FREE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
+
+/** Whether a request may cost something at the upstream. */
+export function mayCost({ method, req }: Exchange): boolean {
+  return !FREE_METHODS.has(method) || req.headers.upgrade !== undefined;
+}
+
 /** The most that a call can cost that holds so many tokens, in nano-dollars. */
 export function mostCost(
   price: Price,

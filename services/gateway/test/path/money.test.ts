@@ -82,6 +82,39 @@ describe('a budget', () => {
   });
 });
 
+describe('a budget that is spent', () => {
+  const UNREAD = [
+    ['POST', '/v1/images/generations'],
+    ['POST', '/v1/audio/transcriptions'],
+    ['POST', '/v1/files'],
+    ['POST', '/v1/batches'],
+    ['POST', '/v1/fine_tuning/jobs'],
+    ['POST', '/v1/threads/t1/runs'],
+    ['PUT', '/v1/uploads/u1'],
+    ['POST', '/anything/else'],
+  ] as const;
+
+  it('refuses whatever may cost, also what is not read and what has no price; looking stays free', async () => {
+    const running = await startWithSimulator(`${PRICES}limits: { usd_per_day: 0.03 }`);
+    const headers = { authorization: 'Bearer sk-test-key', 'content-type': 'application/octet-stream' };
+    const send = ([method, path]: readonly [string, string]) =>
+      fetch(`${running.url}${path}`, { method, headers, body: 'x' });
+    for (const unread of UNREAD) expect((await send(unread)).headers.get('x-nexus-source')).not.toBe('nexus');
+    // Its answer is longer than was reserved, and costs more than the budget has.
+    expect((await running.chat({ model: 'plain' }, { 'x-simulate-tokens': '2000' })).status).toBe(200);
+    await until(async () => (await spent(running)) > 0.03, { withinMs: 15_000 });
+    const hits = running.simulator.hits();
+    for (const unread of UNREAD) {
+      const answer = await send(unread);
+      expect(answer.status).toBe(429);
+      expect(JSON.parse(await answer.text())).toMatchObject({ error: { code: 'insufficient_quota' } });
+    }
+    expect((await ask(running, { model: 'nobody-knows-it' })).status).toBe(429);
+    expect(running.simulator.hits()).toBe(hits);
+    expect((await fetch(`${running.url}/v1/models`, { headers })).status).toBe(200);
+  });
+});
+
 /** What a client is told of its costs, and what the log has. */
 async function told(running: Running, body: Record<string, unknown>, headers: Record<string, string> = {}) {
   const before = running.log.filter((line) => 'request_id' in line).length;
