@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
 import type { Exchange } from '../path/exchange.ts';
 import { isOverruled, limitHeaders } from '../reply/limit-headers.ts';
 import { headersAnswered } from './headers.ts';
+import { KeyRedaction, ownKey } from './key-redaction.ts';
 
 /** A reason phrase is for people; one that isn't plain text is left out (RFC 9112 §4: clients ignore it). */
 export function plainReason(reason: string | undefined): string {
@@ -19,9 +20,8 @@ export function isFinalStatus(status: number): boolean {
 }
 
 /** Whether the upstream refuses the gateway's own key: the client has no part in that, and must not see its words. */
-export function refusesOwnKey({ identity, attempt }: Exchange, status: number): boolean {
-  if (status !== 401 && status !== 403) return false;
-  return identity?.principal.upstreamKey !== undefined || attempt?.usesOwnKey === true;
+export function refusesOwnKey(exchange: Exchange, status: number): boolean {
+  return (status === 401 || status === 403) && ownKey(exchange) !== undefined;
 }
 
 /** Notes for the record that an answer has begun. */
@@ -57,7 +57,11 @@ export function answerHeaders(
     (name === 'x-should-retry' && !mayBeRetried(status)) ||
     name.startsWith('x-nexus-') ||
     isOverruled(name, limits);
-  const out = headersAnswered(headers, without);
+  const redaction = KeyRedaction.of(exchange, status);
+  const out = headersAnswered(
+    headers,
+    redaction ? (name) => without(name) || redaction.isIn(headers[name]) : without,
+  );
   const upstreamsOwn = clientNamedIt ? undefined : (headers['x-request-id'] ?? headers['request-id']);
   const requestId = upstreamsOwn ?? exchange.requestId;
   if (clientNamedIt || headers['x-request-id'] === undefined) out.push('x-request-id', requestId);

@@ -48,9 +48,9 @@ export class Attempt {
     this.#log = log;
   }
 
-  /** Whether the upstream's own key is sent. */
-  get usesOwnKey(): boolean {
-    return this.#lease !== undefined;
+  /** The upstream's own key, where that is sent; undefined: the one that came with the request is. */
+  get ownKey(): string | undefined {
+    return this.#lease?.secret();
   }
 
   /** Marks it as used. @throws Error at the second time */

@@ -9,6 +9,7 @@ import type { Call } from './call.ts';
 import { asksForCost, COST_HEADER, costTold } from './cost-told.ts';
 import { CallEnded, Declined, upstreamFailure } from './failures.ts';
 import { headersUpstream } from './headers.ts';
+import { KeyRedaction } from './key-redaction.ts';
 import { spliced } from './splice.ts';
 
 /** How metered calls are sent. */
@@ -86,6 +87,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
   #clientGone = false;
   #refusedKey = false;
   #isEventStream = false;
+  #redaction: KeyRedaction | undefined;
   #over = false;
   #drainLimit: NodeJS.Timeout | undefined;
   #resolve: () => void = () => {};
@@ -163,6 +165,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
       return;
     }
     this.#isEventStream = /^text\/event-stream\b/i.test(String(headers['content-type']));
+    this.#redaction = KeyRedaction.of(exchange, status);
     const meter = this.#makeMeter(headers);
     this.meter = meter;
     const options = { altered: this.#hideUsage };
@@ -190,7 +193,8 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     const { meter } = this;
     if (meter === undefined) return;
     const before = meter.dataEvents;
-    const forClient = meter.write(chunk);
+    const passed = meter.write(chunk);
+    const forClient = passed && this.#redaction ? this.#redaction.write(passed) : passed;
     if (meter.dataEvents !== before) {
       this.#lastDataMs = this.#nowMs();
       this.#exchange.firstDataMs ??= this.#lastDataMs;
@@ -209,7 +213,8 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     }
     const rest = this.meter?.end();
     if (!this.#clientGone) {
-      if (rest) this.#writer.chunk(rest);
+      if (rest) this.#writer.chunk(this.#redaction?.write(rest) ?? rest);
+      if (this.#redaction) this.#writer.chunk(this.#redaction.end());
       this.#tellCost();
       this.#writer.end();
     }

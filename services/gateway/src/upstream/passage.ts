@@ -4,6 +4,7 @@ import { type Meter, makeMeter } from '@nexus/tokens';
 import type { Exchange } from '../path/exchange.ts';
 import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } from './answer-head.ts';
 import { upstreamFailure } from './failures.ts';
+import { KeyRedaction } from './key-redaction.ts';
 
 /** How long a passage may take to connect, and to its answer's first byte without a sign of life. */
 export interface PassageTimeouts {
@@ -125,7 +126,9 @@ export class Passage {
       return;
     }
     this.#watch(answer);
-    answer.pipe(res);
+    const redaction = KeyRedaction.of(exchange, answer.statusCode ?? 0);
+    if (redaction) answer.pipe(redaction.asStream()).pipe(res);
+    else answer.pipe(res);
   }
 
   /** Notes the head of an answer; false, and the passage has failed, if it may not be given back. */
