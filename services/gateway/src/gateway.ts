@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config, LoadedConfig, Target } from '@nexus/config';
-import { GatewayError } from '@nexus/domain';
+import { GatewayError, type WindowUse } from '@nexus/domain';
 import { LearnedOutput } from '@nexus/limits';
 import { createMetrics, type Log } from '@nexus/observe';
 import { CallReader } from '@nexus/tokens';
@@ -62,14 +62,15 @@ export async function startGateway(
   const { config } = loaded;
   const nowMs = steadyNowMs;
   const ledger = await openLedger(config, log);
-  let rules: LiveConfig | undefined;
-  const onRecord = async () =>
-    ledger && rules && outlivesTheLimiter(config) ? usedOnRecord(ledger, rules, nowMs(), log) : [];
-  const store = await openStore(config, log, onRecord);
+  let onRecord = async (): Promise<readonly WindowUse[]> => [];
+  const store = await openStore(config, log, () => onRecord());
   const { limiter, claim } = store;
   const keys = await openKeys(config, store, nowMs, log);
   const live = new LiveConfig(loaded, reload, log, keys.issued, (audit) => keys.keeper.note(audit));
-  rules = live;
+  const budgets = new ChangedBudgets(keys.issued, Date.now);
+  if (ledger && outlivesTheLimiter(config))
+    onRecord = () =>
+      usedOnRecord(ledger, { config: live.config, principals: live.principals, budgets }, nowMs(), log);
   await limiter.restore(await onRecord());
   const alerts = new BudgetAlerts({ target: () => live.config.alerts, claim, log });
   const inFlight = new InFlight({
@@ -113,7 +114,7 @@ export async function startGateway(
     limiter,
     learned: new LearnedOutput(),
     prices: new Prices(() => live.config),
-    budgets: new ChangedBudgets(keys.issued, Date.now),
+    budgets,
     turns,
     alerts,
     ledger,

@@ -1,5 +1,6 @@
 import { type Config, describeLimits } from '@nexus/config';
 import type { Gateway } from '../gateway.ts';
+import { hasWindows } from '../ledger/on-record.ts';
 
 /** What a person sees at the start: where, what for, which limits, and a line to paste. */
 export function banner(config: Config, gateway: Gateway, simulated: boolean): string {
@@ -20,16 +21,8 @@ export function banner(config: Config, gateway: Gateway, simulated: boolean): st
 }
 
 /** Whether limits by day or month are forgotten when this process ends. */
-function forgets({ redis, ledger, keyLimits, gateway, models, keys, teams }: Config): boolean {
-  if (redis !== undefined || ledger !== undefined) return false;
-  const owners = [
-    keyLimits,
-    gateway,
-    ...models.map(({ limits }) => limits),
-    ...keys.map(({ limits }) => limits),
-    ...[...teams.values()].flatMap(({ limits, features }) => [limits, ...features.values()]),
-  ];
-  return owners.some((owner) => owner?.buckets.some(({ kind }) => kind === 'calendar'));
+function forgets(config: Config): boolean {
+  return config.redis === undefined && config.ledger === undefined && hasWindows(config);
 }
 
 function everywhere({ listenHost }: Config): boolean {

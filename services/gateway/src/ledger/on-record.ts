@@ -2,12 +2,26 @@ import type { Config, Principals } from '@nexus/config';
 import type { BucketLimit, OwnerLimits, WindowUse } from '@nexus/domain';
 import type { UsageRow, UsageSource, UsageTotals } from '@nexus/ledger';
 import type { Log } from '@nexus/observe';
+import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
 import { ownersOf } from '../path/owners.ts';
 
 /** What says whom a record is charged to. */
 interface Rules {
   readonly config: Config;
   readonly principals: Principals;
+  readonly budgets: ChangedBudgets;
+}
+
+/** Whether anybody who is named in the configuration has a limit by day or month. Customers and issued keys have those of their tiers. */
+export function hasWindows({ keyLimits, gateway, models, keys, teams }: Config): boolean {
+  const owners = [
+    keyLimits,
+    gateway,
+    ...models.map(({ limits }) => limits),
+    ...keys.map(({ limits }) => limits),
+    ...[...teams.values()].flatMap(({ limits, features }) => [limits, ...features.values()]),
+  ];
+  return owners.some((owner) => owner?.buckets.some(({ kind }) => kind === 'calendar'));
 }
 
 const CHARGED = ['key', 'customer', 'feature', 'model'] as const;
@@ -19,18 +33,20 @@ const CHARGED = ['key', 'customer', 'feature', 'model'] as const;
  */
 export async function usedOnRecord(
   ledger: Pick<UsageSource, 'usage'>,
-  { config, principals }: Rules,
+  rules: Rules,
   nowMs: number,
   log: Log,
 ): Promise<readonly WindowUse[]> {
+  const { config } = rules;
+  if (!hasWindows(config) && config.tiers.length === 0) return [];
   try {
     const { Days } = await import('@nexus/ledger');
     const today = new Days(config.timeZone).of(nowMs);
     const month = await ledger.usage({ since: `${today.slice(0, 7)}-01`, until: today, by: CHARGED });
     const day = await ledger.usage({ since: today, until: today, by: CHARGED });
     const uses = new Map<string, { limits: OwnerLimits; units: number[] }>();
-    addUp(uses, 'month', month, { config, principals });
-    addUp(uses, 'day', day, { config, principals });
+    addUp(uses, 'month', month, rules);
+    addUp(uses, 'day', day, rules);
     return [...uses.values()].filter(({ units }) => units.some((count) => count > 0));
   } catch (error) {
     log.error('ledger cannot be read', { error });
@@ -42,13 +58,14 @@ function addUp(
   uses: Map<string, { limits: OwnerLimits; units: number[] }>,
   period: 'day' | 'month',
   rows: readonly UsageRow[],
-  { config, principals }: Rules,
+  { config, principals, budgets }: Rules,
 ): void {
   for (const { names, totals } of rows) {
     const [keyId = '', name = '', feature, model = ''] = names;
     const principal = principals.byId(keyId);
     const customer = name === '' ? undefined : principal?.team?.customers?.find(name);
-    for (const limits of ownersOf({ principal, customer, feature, model: model || undefined }, config)) {
+    const charged = { principal, customer, feature, model: model || undefined };
+    for (const limits of ownersOf(charged, config, budgets)) {
       if (!limits.buckets.some((limit) => isOf(limit, period))) continue;
       const use = uses.get(limits.owner) ?? { limits, units: limits.buckets.map(() => 0) };
       uses.set(limits.owner, use);
