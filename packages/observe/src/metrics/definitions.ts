@@ -110,12 +110,17 @@ export const METRICS = {
 
   upstreamRequests: counter(
     'nexus_upstream_requests_total',
-    ['model_family', 'kind', 'result'],
-    'Requests sent upstream, by the answer: the class of its status, 429, or why there was none or none that was whole.',
+    ['upstream', 'model_family', 'kind', 'result'],
+    'Requests sent upstream, by the answer of the last upstream: the class of its status, 429, or why there was none or none that was whole.',
+  ),
+  upstreamGivenUp: counter(
+    'nexus_upstream_given_up_total',
+    ['upstream', 'result'],
+    'Attempts that were given up for another one, at the same upstream or a fallback. Clients saw none of their answers.',
   ),
   upstreamFirstByte: histogram(
     'nexus_upstream_first_byte_seconds',
-    ['kind'],
+    ['upstream', 'kind'],
     OPERATION_SECONDS,
     "From sending a request upstream to its answer's head.",
   ),

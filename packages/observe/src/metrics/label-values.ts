@@ -8,6 +8,9 @@ import type { RequestEnd } from '../request-line.ts';
 /** What stands where there is none: no team, no tier, no model. */
 export const NONE = 'none';
 
+/** The upstream where there is but one, which has no name of its own: `target_url`. */
+export const DEFAULT_UPSTREAM = 'default';
+
 /** Kinds of calls: the metered ones, and all that passes unread. */
 export const KINDS = ['chat', 'completion', 'embedding', 'response', 'message', 'other'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -71,10 +74,11 @@ export const RESULTS = [
 ] as const;
 export const RESULT_429 = RESULTS.indexOf('429');
 export const RESULT_BROKE = RESULTS.indexOf('broke');
+export const RESULT_UNREACHABLE = RESULTS.indexOf('unreachable');
 export const RESULT_ABANDONED = RESULTS.indexOf('abandoned');
 /** Of the errors with which Nexus answers in the upstream's place. */
 export const RESULT_OF_ERROR: ReadonlyMap<string, number> = new Map([
-  ['upstream_unreachable', RESULTS.indexOf('unreachable')],
+  ['upstream_unreachable', RESULT_UNREACHABLE],
   ['upstream_failed', RESULTS.indexOf('failed')],
   ['upstream_invalid', RESULTS.indexOf('invalid')],
   ['upstream_timeout', RESULTS.indexOf('timeout')],

@@ -7,8 +7,8 @@ const INTRODUCTION = `# Metrics
 \`GET /metrics\` on the admin address (\`admin.listen\`), in Prometheus' text format. It needs no key and holds no secret; nothing else
 than the admin address answers it, and that address belongs in a network of its own.
 
-No label ever holds what a client sent: no key, path, customer or model name. Teams, tiers, and owners of limits are those of the
-configuration, all other values come from the short lists below, so that nobody can make the number of series grow. Names that
+No label ever holds what a client sent: no key, path, customer or model name. Teams, tiers, upstreams, and owners of limits are those of
+the configuration, all other values come from the short lists below, so that nobody can make the number of series grow. Names that
 OpenTelemetry's conventions for generative AI have are theirs, written as Prometheus writes them; its \`gen_ai.request.model\` has no
 bound, so \`model_family\` stands in its place.
 
@@ -57,6 +57,7 @@ const LABELS: readonly (readonly [name: string, meaning: string, values?: readon
   ['code', 'An `error.code` of docs/errors.md.'],
   ['type', 'Of tokens, or of streams.', [...TOKEN_TYPES, 'sse', 'websocket']],
   ['source', 'Who knows the usage: the upstream reported it, or Nexus counted or estimated it.', SOURCES],
+  ['upstream', 'As the configuration names it; default is `target_url`.'],
   ['result', 'The class of the status that the upstream answered, or what happened instead.', RESULTS],
   ['error_type', 'The `result` of a call that did not go well; absent otherwise.'],
   [

@@ -9,11 +9,7 @@ import {
   NONE,
   OUTCOME_OF,
   OUTCOMES,
-  RESULT_429,
-  RESULT_ABANDONED,
-  RESULT_BROKE,
   RESULT_OF_ERROR,
-  RESULTS,
   SOURCE_OF,
   SOURCES,
   STATUSES,
@@ -21,6 +17,8 @@ import {
   TOKEN_TYPES,
 } from './label-values.ts';
 import { MODEL_FAMILIES, modelFamily } from './model-family.ts';
+import { bump } from './numbers.ts';
+import { type GivenUp, resultOf, UpstreamTallies } from './upstream-tally.ts';
 
 /** What metrics take from a request that has ended: its log line, and what that doesn't say. */
 export interface EndedRequest extends RequestLine {
@@ -41,6 +39,8 @@ export interface EndedRequest extends RequestLine {
   readonly settlementMs: number | undefined;
   /** What the decision showed of the buckets. */
   readonly buckets: readonly BucketView[] | undefined;
+  /** Attempts that were given up for another one, in their order. */
+  readonly givenUp?: readonly GivenUp[] | undefined;
 }
 
 const PLACE_OF_KIND: ReadonlyMap<Kind, number> = new Map(KINDS.map((kind, place) => [kind, place]));
@@ -70,7 +70,6 @@ export class TrafficTally {
 export class CallTally {
   readonly family: string;
   readonly kind: Kind;
-  readonly results = new Float64Array(RESULTS.length);
   /** By the place of the result that was an error; 0: of all that went well. */
   readonly durations = new Map<number, HistogramTally>();
   readonly firstChunk = new HistogramTally(METRICS.firstChunk.buckets);
@@ -123,9 +122,7 @@ export class RequestTallies {
   readonly #calls: (CallTally | undefined)[] = [];
   /** By code; all of them from the beginning, so that Prometheus sees the first of each come. */
   readonly errors = new Map<string, number>(Object.keys(ERROR_KINDS).map((code) => [code, 0]));
-  readonly firstByte: readonly HistogramTally[] = KINDS.map(
-    () => new HistogramTally(METRICS.upstreamFirstByte.buckets),
-  );
+  readonly upstreams = new UpstreamTallies();
   readonly limiterDuration = new HistogramTally(METRICS.limiterDuration.buckets);
   readonly settlement = new HistogramTally(METRICS.settlement.buckets);
   readonly waited = new HistogramTally(METRICS.waited.buckets);
@@ -154,7 +151,8 @@ export class RequestTallies {
     if (request.errorCode !== undefined)
       this.errors.set(request.errorCode, (this.errors.get(request.errorCode) ?? 0) + 1);
     if (request.sent || RESULT_OF_ERROR.has(request.errorCode ?? ''))
-      this.#addCall(request, this.#callOf(place, traffic), kindPlace);
+      this.#addCall(request, this.#callOf(place, traffic), place);
+    if (request.givenUp) this.upstreams.giveUp(request.givenUp);
     this.settlement.observeMs(request.settlementMs);
     this.waited.observeMs(request.waitedMs);
     this.bytesIn += request.bytesIn;
@@ -185,12 +183,14 @@ export class RequestTallies {
     if (request.limit !== undefined) refused(group.refusals, request.limit);
   }
 
-  #addCall(request: EndedRequest, call: CallTally, kindPlace: number): void {
+  #addCall(request: EndedRequest, call: CallTally, place: number): void {
     const { upstreamStartMs, firstByteMs, firstChunkMs, durationMs, estimate: reserved, usage } = request;
     const result = resultOf(request);
-    bump(call.results, result, 1);
+    const upstream = this.upstreams.of(request.upstream);
+    upstream.add(place, call, result);
     if (upstreamStartMs !== undefined) {
-      if (firstByteMs !== undefined) this.firstByte[kindPlace]?.observeMs(firstByteMs - upstreamStartMs);
+      if (firstByteMs !== undefined)
+        upstream.firstByte[place % KINDS.length]?.observeMs(firstByteMs - upstreamStartMs);
       if (firstChunkMs !== undefined) call.firstChunk.observeMs(firstChunkMs - upstreamStartMs);
       if (call.kind !== 'other') durationOf(call, result).observeMs(durationMs - upstreamStartMs);
     }
@@ -227,10 +227,6 @@ export class RequestTallies {
   }
 }
 
-function bump(numbers: Float64Array, place: number, by: number): void {
-  numbers[place] = (numbers[place] ?? 0) + by;
-}
-
 function addTokens({ tokens }: TrafficTally, usage: Usage): void {
   const source = SOURCE_OF[usage.source];
   if (source < 0) return;
@@ -249,16 +245,6 @@ function refused(refusals: Refusals, fullName: string): void {
   const known = refusals.get(name);
   if (known) known.count += 1;
   else refusals.set(name, { ownerKind, limit, count: 1 });
-}
-
-/** How it went upstream, by its place in `RESULTS`. */
-function resultOf({ errorCode, brokeOff, upstreamStatus, message }: EndedRequest): number {
-  const failed = errorCode === undefined ? undefined : RESULT_OF_ERROR.get(errorCode);
-  if (failed !== undefined) return failed;
-  if (brokeOff) return RESULT_BROKE;
-  if (upstreamStatus === 429) return RESULT_429;
-  if (message === 'client left') return RESULT_ABANDONED;
-  return upstreamStatus === undefined ? 0 : statusClass(upstreamStatus);
 }
 
 /** The first result that is an error; those below it share one histogram. */

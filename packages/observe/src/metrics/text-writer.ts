@@ -113,15 +113,19 @@ function byTeamAndFamily(tallies: RequestTallies) {
 
 function offerCalls(registry: Registry, tallies: RequestTallies): void {
   offer(registry, METRICS.upstreamRequests, function* () {
-    for (const { family, kind, results } of tallies.calls())
-      for (const [place, count] of results.entries())
-        if (count > 0) yield [count, family, kind, RESULTS[place]];
+    for (const { name, results } of tallies.upstreams.all())
+      for (const { family, kind, counts } of results.filter((one) => one !== undefined))
+        for (const [place, count] of counts.entries())
+          if (count > 0) yield [count, name, family, kind, RESULTS[place]];
+  });
+  offer(registry, METRICS.upstreamGivenUp, function* () {
+    for (const { name, givenUp } of tallies.upstreams.all())
+      for (const [place, count] of givenUp.entries()) if (count > 0) yield [count, name, RESULTS[place]];
   });
   offerHistogram(registry, METRICS.upstreamFirstByte, function* () {
-    for (const [place, kind] of KINDS.entries()) {
-      const tally = tallies.firstByte[place];
-      if (tally?.counts.some((count) => count > 0)) yield [tally, kind];
-    }
+    for (const { name, firstByte } of tallies.upstreams.all())
+      for (const [place, tally] of firstByte.entries())
+        if (tally.counts.some((count) => count > 0)) yield [tally, name, KINDS[place]];
   });
   offerHistogram(registry, METRICS.tokenUsage, () =>
     operations(tallies, ({ inputTokens, outputTokens }) => [

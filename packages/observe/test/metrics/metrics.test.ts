@@ -186,7 +186,8 @@ describe('The metrics', () => {
     metrics.request(
       ended({ sent: false, errorCode: 'invalid_body', status: 400, upstreamStatus: undefined }),
     );
-    const start = 'nexus_upstream_requests_total{model_family="gpt-4o-mini",kind="chat",result=';
+    const start =
+      'nexus_upstream_requests_total{upstream="default",model_family="gpt-4o-mini",kind="chat",result=';
     expect(await series(metrics, 'nexus_upstream_requests_total')).toEqual(
       Object.fromEntries(
         ['2xx', '429', '5xx', 'broke', 'abandoned', 'unreachable', 'timeout'].map((result) => [
@@ -203,8 +204,8 @@ describe('The metrics', () => {
     metrics.request(ended({ upstreamStatus: 500, status: 500, durationMs: 1_010, kind: 'message' }));
     const openai = '{gen_ai_operation_name="chat",gen_ai_provider_name="openai",model_family="gpt-4o-mini"}';
     expect(await series(metrics, 'nexus_upstream_first_byte_seconds_sum')).toEqual({
-      'nexus_upstream_first_byte_seconds_sum{kind="chat"}': 0.5,
-      'nexus_upstream_first_byte_seconds_sum{kind="message"}': 0.5,
+      'nexus_upstream_first_byte_seconds_sum{upstream="default",kind="chat"}': 0.5,
+      'nexus_upstream_first_byte_seconds_sum{upstream="default",kind="message"}': 0.5,
     });
     const chunk = 'gen_ai_client_operation_time_to_first_chunk_seconds_sum';
     expect(await series(metrics, chunk)).toEqual({ [`${chunk}${openai}`]: 0.75 });

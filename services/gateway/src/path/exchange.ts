@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Customer, Decision, ErrorCode, Usage } from '@nexus/domain';
+import type { GivenUp } from '@nexus/observe';
 import type { Price } from '@nexus/prices';
 import type { CallKind, CallReading } from '@nexus/tokens';
 import type { RefusalReply } from '../reply/refusal.ts';
@@ -68,6 +69,8 @@ export interface Exchange {
   chosen?: NamedUpstream;
   /** Its last sending, where there are several upstreams. */
   attempt?: Attempt;
+  /** The sendings before that one. */
+  givenUp?: GivenUp[];
   /** True once the request was handed to a connected upstream socket: from then on it may have been worked on. */
   sent: boolean;
   /** True once the client was asked for its body, where it waits to be asked (`Expect: 100-continue`). */

@@ -69,8 +69,14 @@ async function forwardToOneOf(
     try {
       return await follow(attempt.send(exchange), flight);
     } catch (error) {
-      if (!(error instanceof Declined)) itinerary.failed(attempt);
+      const isDeclined = error instanceof Declined;
+      if (!isDeclined) itinerary.failed(attempt);
       if (!itinerary.goesOn) throw error;
+      exchange.givenUp ??= [];
+      exchange.givenUp.push({
+        upstream: attempt.upstream.name,
+        status: isDeclined ? error.status : undefined,
+      });
     } finally {
       attempt.end();
     }

@@ -67,6 +67,7 @@ function endedRequest(exchange: Exchange, endedMs: number): EndedRequest {
     firstChunkMs: reading?.stream && firstDataMs !== undefined ? firstDataMs - startedMs : undefined,
     settlementMs: exchange.settlementMs,
     buckets: decision?.buckets,
+    givenUp: exchange.givenUp,
   };
 }
 

@@ -13,9 +13,12 @@ export class CallEnded extends Error {
 
 /** An answer was given up for another attempt: nothing of it has reached the client. */
 export class Declined extends Error {
+  readonly status: number;
+
   constructor(status: number) {
     super(`the answer ${status} was given up for another attempt`);
     this.name = 'Declined';
+    this.status = status;
   }
 }
 

@@ -48,8 +48,8 @@ describe('GET /metrics', () => {
       `nexus_requests_total{${CHAT},outcome="completed",status="2xx"} 3`,
       `nexus_requests_total{${CHAT},outcome="denied",status="4xx"} 1`,
       'nexus_refusals_total{team="search",tier="pro",owner_kind="team",limit="requests_per_day"} 1',
-      'nexus_upstream_requests_total{model_family="gpt-4o-mini",kind="chat",result="2xx"} 3',
-      'nexus_upstream_first_byte_seconds_count{kind="chat"} 3',
+      'nexus_upstream_requests_total{upstream="default",model_family="gpt-4o-mini",kind="chat",result="2xx"} 3',
+      'nexus_upstream_first_byte_seconds_count{upstream="default",kind="chat"} 3',
       'nexus_limiter_decisions_total{decision="admitted",decided_by="memory"} 3',
       'nexus_limiter_decisions_total{decision="denied",decided_by="memory"} 1',
       'nexus_settlement_seconds_count 3',
@@ -92,7 +92,7 @@ describe('GET /metrics', () => {
       running,
       'nexus_streams_open{type="sse"} 0',
       `nexus_requests_total{${CHAT},outcome="left",status="2xx"} 1`,
-      'nexus_upstream_requests_total{model_family="gpt-4o-mini",kind="chat",result="abandoned"} 1',
+      'nexus_upstream_requests_total{upstream="default",model_family="gpt-4o-mini",kind="chat",result="abandoned"} 1',
       'nexus_reservations_open 0',
     );
   });
@@ -142,7 +142,7 @@ describe('GET /metrics', () => {
     expect((await running.chat()).status).toBe(502);
     await pageWith(
       running,
-      'nexus_upstream_requests_total{model_family="gpt-4o-mini",kind="chat",result="unreachable"} 1',
+      'nexus_upstream_requests_total{upstream="default",model_family="gpt-4o-mini",kind="chat",result="unreachable"} 1',
       'nexus_errors_total{code="upstream_unreachable"} 1',
     );
   });
