@@ -5,6 +5,7 @@ const ALONE = [
   'services/cluster/test/**/*.test.ts',
   'services/edge/test/{drain,restarts}.test.ts',
   'services/clients/test/readme.test.ts',
+  'services/clients/test/guides/*.test.ts',
   'packages/limits/test/redis/{failover,many-instances}.test.ts',
   'packages/verify/test/{command,verify}.test.ts',
 ];

@@ -45,12 +45,18 @@ export interface Call {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
-/** What is asked. Every call of one shape costs the same: what is held for it is what it uses. */
+/** What is asked. Every call of one shape costs the same. */
 export interface Ask {
   readonly key: string;
   readonly model?: string;
   /** Output tokens; the upstream gives exactly so many. Default 16. */
   readonly tokens?: number;
+  /** The `max_tokens` of the call. Default: what the answer has, so that what is held is what is used. */
+  readonly states?: number | 'nothing';
+  /** Whom it is for, by `x-nexus-customer`. */
+  readonly customer?: string;
+  /** The upstream waits so long before it answers. */
+  readonly latencyMs?: number;
   /** A stream at this pace. Absent: a JSON answer. */
   readonly tokensPerSecond?: number;
   /** The client leaves when so many events of the stream have come. */
@@ -58,7 +64,7 @@ export interface Ask {
 }
 
 /** Tokens of the prompt that every call sends, as Nexus and the upstream count it alike. */
-const PROMPT_TOKENS = 8;
+export const PROMPT_TOKENS = 8;
 const OUTPUT_TOKENS = 16;
 /** What a call uses unless it says otherwise. */
 export const CALL_TOKENS = PROMPT_TOKENS + OUTPUT_TOKENS;
@@ -139,20 +145,22 @@ export class Clients implements AsyncDisposable {
   }
 }
 
-function headersOf({ key, tokensPerSecond, tokens = OUTPUT_TOKENS }: Ask) {
+function headersOf({ key, tokensPerSecond, tokens = OUTPUT_TOKENS, customer, latencyMs }: Ask) {
   return {
     authorization: `Bearer ${key}`,
     'content-type': 'application/json',
     'x-simulate-tokens': `${tokens}`,
     ...(tokensPerSecond === undefined ? {} : { 'x-simulate-tokens-per-second': `${tokensPerSecond}` }),
+    ...(latencyMs === undefined ? {} : { 'x-simulate-latency-ms': `${latencyMs}` }),
+    ...(customer === undefined ? {} : { 'x-nexus-customer': customer }),
   };
 }
 
-function bodyOf(model: string, { tokens = OUTPUT_TOKENS, tokensPerSecond }: Ask): string {
+function bodyOf(model: string, { tokens = OUTPUT_TOKENS, states = tokens, tokensPerSecond }: Ask): string {
   return JSON.stringify({
     model,
     messages: [{ role: 'user', content: 'Hello' }],
-    max_tokens: tokens,
+    ...(states === 'nothing' ? {} : { max_tokens: states }),
     ...(tokensPerSecond === undefined ? {} : { stream: true, stream_options: { include_usage: true } }),
   });
 }

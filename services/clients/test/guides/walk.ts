@@ -16,6 +16,9 @@ const STAND_IN = '127.0.0.1:9999';
 const GATEWAY = '127.0.0.1:8080';
 const ADMIN = '127.0.0.1:9090';
 
+/** Behind the configuration of several instances: none decides alone because the machine stalls. */
+const STALLS = 'redis: { command_timeout: 2s }\n';
+
 /** For what a stalled machine may need. */
 const PATIENT = { withinMs: 20_000, everyMs: 200 } as const;
 
@@ -81,7 +84,8 @@ class Walker {
   async #save({ name, text }: Step & { kind: 'file' }): Promise<void> {
     const here = this.#here(text)
       .replace(/^listen_port: 8080\b/m, 'listen_port: 0')
-      .replace(ADMIN, '127.0.0.1:0');
+      .replace(ADMIN, '127.0.0.1:0')
+      .concat(this.#count > 1 && text.includes('listen_port') ? STALLS : '');
     // Saved as a reader's editor would, in the folder in which a terminal begins.
     const { printed } = await this.#shell('pwd');
     await writeFile(join(printed.trim(), name), here);
