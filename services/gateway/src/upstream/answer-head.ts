@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
 import type { Exchange } from '../path/exchange.ts';
 import { isOverruled, limitHeaders } from '../reply/limit-headers.ts';
 import { headersAnswered } from './headers.ts';
-import { KeyRedaction, ownKey } from './key-redaction.ts';
+import { ownKey } from './key-redaction.ts';
 
 /** A reason phrase is for people; one that isn't plain text is left out (RFC 9112 §4: clients ignore it). */
 export function plainReason(reason: string | undefined): string {
@@ -57,11 +57,7 @@ export function answerHeaders(
     (name === 'x-should-retry' && !mayBeRetried(status)) ||
     name.startsWith('x-nexus-') ||
     isOverruled(name, limits);
-  const redaction = KeyRedaction.of(exchange, status);
-  const out = headersAnswered(
-    headers,
-    redaction ? (name) => without(name) || redaction.isIn(headers[name]) : without,
-  );
+  const out = headersAnswered(headers, without);
   const upstreamsOwn = clientNamedIt ? undefined : (headers['x-request-id'] ?? headers['request-id']);
   const requestId = upstreamsOwn ?? exchange.requestId;
   if (clientNamedIt || headers['x-request-id'] === undefined) out.push('x-request-id', requestId);

@@ -1,32 +1,38 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Transform } from 'node:stream';
 import type { Exchange } from '../path/exchange.ts';
 
 const STAR = 0x2a;
 
+type Keys = Pick<Exchange, 'identity' | 'attempt'>;
+
 /** The key of ours that an exchange's request carries upstream; undefined: it carries the client's. */
-export function ownKey({ identity, attempt }: Exchange): string | undefined {
+export function ownKey({ identity, attempt }: Keys): string | undefined {
   return attempt?.ownKey ?? identity?.principal.upstreamKey;
 }
 
-/** Upstreams may quote a key in what they say of an error. The client must not see ours: stars stand in its place, as many as it has bytes. */
+/** Upstreams may quote a key in an error or a redirection. The client must not see ours: stars stand in its place, as many as it has bytes. */
 export class KeyRedaction {
+  readonly #text: string;
   readonly #key: Buffer;
   /** What may be the beginning of the key. */
   #kept: Buffer = Buffer.alloc(0);
 
   private constructor(key: string) {
+    this.#text = key;
     this.#key = Buffer.from(key);
   }
 
   /** For an answer with that status; undefined: there is nothing to hide. */
-  static of(exchange: Exchange, status: number): KeyRedaction | undefined {
-    const key = status >= 400 ? ownKey(exchange) : undefined;
+  static of(exchange: Keys, status: number): KeyRedaction | undefined {
+    const key = status >= 300 ? ownKey(exchange) : undefined;
     return key ? new KeyRedaction(key) : undefined;
   }
 
-  /** Whether a header field's value quotes the key. */
-  isIn(value: unknown): boolean {
-    return String(value).includes(this.#key.toString());
+  /** Takes the fields out of an answer's head that quote the key. Gives back its reason, unless that does. */
+  clean(headers: IncomingHttpHeaders, reason: string | undefined): string | undefined {
+    for (const name of Object.keys(headers)) if (this.#isIn(headers[name])) delete headers[name];
+    return this.#isIn(reason) ? undefined : reason;
   }
 
   /** The bytes for the client: none that may go on as the key. */
@@ -50,6 +56,10 @@ export class KeyRedaction {
       transform: (chunk: Buffer, _encoding, done) => done(null, this.write(chunk)),
       flush: (done) => done(null, this.end()),
     });
+  }
+
+  #isIn(text: unknown): boolean {
+    return String(text).includes(this.#text);
   }
 
   /** How many bytes at the end are the key's first ones. */

@@ -7,6 +7,7 @@ import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } fr
 import { AnswerWriter } from './answer-writer.ts';
 import type { Call } from './call.ts';
 import { asksForCost, COST_HEADER, costTold } from './cost-told.ts';
+import { isCoded } from './error-coding.ts';
 import { CallEnded, Declined, upstreamFailure } from './failures.ts';
 import { headersUpstream } from './headers.ts';
 import { KeyRedaction } from './key-redaction.ts';
@@ -159,19 +160,26 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
       controller.abort(new CallEnded('declined'));
       return;
     }
+    const redaction = KeyRedaction.of(exchange, status);
+    const shownReason = redaction ? redaction.clean(headers, reason) : reason;
     noteHead(exchange, status, headers, now);
     if (refusesOwnKey(exchange, status)) {
       this.#refusedKey = true;
       return;
     }
+    if (redaction && isCoded(headers)) {
+      // It was asked not to be: nobody can say whether it quotes our key.
+      controller.abort(new CallEnded('upstream invalid'));
+      return;
+    }
+    this.#redaction = redaction;
     this.#isEventStream = /^text\/event-stream\b/i.test(String(headers['content-type']));
-    this.#redaction = KeyRedaction.of(exchange, status);
     const meter = this.#makeMeter(headers);
     this.meter = meter;
     const options = { altered: this.#hideUsage };
     this.#writer.head(
       status,
-      plainReason(reason),
+      plainReason(shownReason),
       answerHeaders(exchange, status, headers, Date.now(), options),
     );
   }

@@ -1,8 +1,10 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { Transform } from 'node:stream';
 import { GatewayError } from '@nexus/domain';
 import { type Meter, makeMeter } from '@nexus/tokens';
 import type { Exchange } from '../path/exchange.ts';
 import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } from './answer-head.ts';
+import { decoderFor, isCoded } from './error-coding.ts';
 import { upstreamFailure } from './failures.ts';
 import { KeyRedaction } from './key-redaction.ts';
 
@@ -11,6 +13,9 @@ export interface PassageTimeouts {
   readonly connectMs: number;
   readonly firstByteMs: number;
 }
+
+/** An error that is decoded on its way may be no larger: a few bytes can stand for many. */
+const LARGEST_DECODED_BYTES = 16 * 1024 * 1024;
 
 /** One request that passes unread, or a WebSocket on its way to be joined. */
 export class Passage {
@@ -27,6 +32,7 @@ export class Passage {
   #lastDataMs: number;
   #timer: NodeJS.Timeout | undefined;
   #isFailed = false;
+  #redaction: KeyRedaction | undefined;
 
   /** @param onFailure told at once, before `failed` resolves */
   constructor(
@@ -116,19 +122,42 @@ export class Passage {
       return;
     }
     const { exchange } = this;
+    const status = answer.statusCode ?? 0;
+    const hasBody = exchange.method !== 'HEAD' && status !== 304;
+    const redaction = hasBody ? this.#redaction : undefined;
+    let decoder: Transform | undefined;
     try {
-      const status = answer.statusCode ?? 0;
-      const headers = answerHeaders(exchange, status, answer.headers, Date.now(), { altered: false });
+      decoder = redaction && decoderFor(answer.headers);
+      const { 'content-encoding': coding, ...uncoded } = answer.headers;
+      const given = decoder ? uncoded : answer.headers;
+      const headers = answerHeaders(exchange, status, given, Date.now(), { altered: decoder !== undefined });
       res.writeHead(status, plainReason(answer.statusMessage), headers);
     } catch (error) {
-      this.fail(new GatewayError('upstream_invalid', { cause: error }));
+      this.fail(
+        error instanceof GatewayError ? error : new GatewayError('upstream_invalid', { cause: error }),
+      );
       answer.destroy();
       return;
     }
     this.#watch(answer);
-    const redaction = KeyRedaction.of(exchange, answer.statusCode ?? 0);
-    if (redaction) answer.pipe(redaction.asStream()).pipe(res);
-    else answer.pipe(res);
+    const decoded = decoder ? answer.pipe(this.#breaking(decoder, res)) : answer;
+    (redaction ? decoded.pipe(redaction.asStream()) : decoded).pipe(res);
+  }
+
+  /** Breaks the answer off where the decoder can't read it, or finds no end. */
+  #breaking(decoder: Transform, res: ServerResponse): Transform {
+    let bytes = 0;
+    decoder.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > LARGEST_DECODED_BYTES) decoder.destroy(new Error('an error of no end'));
+    });
+    decoder.once('error', (error) => {
+      this.exchange.ending = 'upstream broke';
+      this.exchange.cause = error;
+      this.#call?.destroy();
+      res.destroy();
+    });
+    return decoder;
   }
 
   /** Notes the head of an answer; false, and the passage has failed, if it may not be given back. */
@@ -143,8 +172,23 @@ export class Passage {
       return false;
     }
     clearTimeout(this.#timer);
+    this.#redaction = KeyRedaction.of(exchange, status);
+    if (this.#redaction)
+      answer.statusMessage = this.#redaction.clean(answer.headers, answer.statusMessage) ?? '';
     noteHead(exchange, status, answer.headers, this.#nowMs());
     return true;
+  }
+
+  /** Hides our key in the body of an admitted answer that httpxy pipes to the client; fails where nobody can say what it holds. */
+  redactPiped(answer: IncomingMessage): void {
+    if (this.#redaction === undefined) return;
+    if (isCoded(answer.headers)) {
+      this.fail(new GatewayError('upstream_invalid'));
+      answer.destroy();
+      return;
+    }
+    const redacted = answer.pipe(this.#redaction.asStream());
+    answer.pipe = (to, options) => redacted.pipe(to, options);
   }
 
   #watch(answer: IncomingMessage): void {

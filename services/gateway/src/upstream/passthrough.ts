@@ -143,6 +143,7 @@ export class Passthrough {
     // httpxy gives any other answer to the client as it is, unless its socket has ended.
     call.prependOnceListener('response', (answer) => {
       if (!passage.admits(answer)) answer.destroy();
+      else passage.redactPiped(answer);
     });
     socket.once('close', () => call.destroy());
   }

@@ -1,0 +1,34 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import { GatewayError } from '@nexus/domain';
+
+/** The codings that clients offer (RFC 9110 §8.4.1; br: RFC 7932, zstd: RFC 8878). */
+const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress],
+  ['zstd', createZstdDecompress],
+]);
+
+function codingOf({ 'content-encoding': coding = 'identity' }: IncomingHttpHeaders): string {
+  return coding.trim().toLowerCase();
+}
+
+/** Whether an answer's body is not what its type says, but compressed. */
+export function isCoded(headers: IncomingHttpHeaders): boolean {
+  const coding = codingOf(headers);
+  return coding !== 'identity' && coding !== '';
+}
+
+/**
+ * What decodes an answer in which a key may be quoted; undefined: it isn't coded.
+ * @throws GatewayError `upstream_invalid` where the coding isn't known, so that nobody can say what the answer holds
+ */
+export function decoderFor(headers: IncomingHttpHeaders): Transform | undefined {
+  if (!isCoded(headers)) return undefined;
+  const create = DECODERS.get(codingOf(headers));
+  if (create === undefined) throw new GatewayError('upstream_invalid');
+  return create();
+}
