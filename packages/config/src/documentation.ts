@@ -117,7 +117,13 @@ const MONEY = `
 team, a feature, a customer (by its tier), a model or the gateway. What a call may cost is reserved before it goes and settled by what it cost, in integer nano-dollars. A budget that
 is spent answers 429 \`insufficient_quota\` until the day or month ends, or until it is raised: here, or while Nexus runs ([budgets.md](budgets.md)). What isn't read (images, audio, files, batches, WebSockets, unknown paths) and what has no price is charged nothing,
 and refused like all else once a budget is spent; only looking and deleting (GET, HEAD, DELETE) go on. A call's answer says in \`x-nexus-cost\` what it cost, where that is known when its head goes; a stream says it in a
-comment behind its last event, to a client that sends \`x-nexus-cost: comment\`. Prices are the published ones of the models' makers, by date; \`prices\` overrides and adds:
+comment behind its last event, to a client that sends \`x-nexus-cost: comment\`.
+
+However many calls come at once, and to however many gateways, they can't overspend a budget together: with \`reserve: strict\` by nothing, as far as the prompt is counted as its maker counts it. A call that
+doesn't say how long its answer may be then holds the price of 128,000 tokens, the longest answer that there is: say \`max_tokens\`. With \`reserve: learned\`, the default, by no more than what the answers that are under
+way cost beyond what is held for them; nothing more passes until the day or month ends.
+
+Prices are the published ones of the models' makers, by date; \`prices\` overrides and adds:
 
 \`\`\`yaml
 prices:

@@ -89,7 +89,8 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
     }
   }
   exchange.reservedOutputTokens = outputTokens;
-  const nanoUsd = priced(exchange, parts.prices, owners, { inputTokens, outputTokens });
+  const tokens = { inputTokens, outputTokens: outputToPay(exchange, config, outputTokens) };
+  const nanoUsd = priced(exchange, parts.prices, owners, tokens);
   const demand = { requests: 1, inputTokens, outputTokens, nanoUsd };
   const decision = await askLimiter(exchange, parts, owners, demand);
   exchange.decision = decision;
@@ -99,6 +100,19 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
   const { reservation, startsInMs } = decision;
   const startMs = startsInMs > 0 ? parts.nowMs() + startsInMs : undefined;
   return { passes: true, held: { reservation, startMs } };
+}
+
+/**
+ * The longest answer that any published model gives, in tokens: OpenAI's GPT-5 (its page among OpenAI's models), Anthropic's Claude 3.7 Sonnet
+ * with `output-128k-2025-02-19`.
+ */
+const LONGEST_ANSWER = 128_000;
+
+/** Output tokens that budgets must hold: with `reserve: strict` never less than the answer may have, also where the call doesn't say. */
+function outputToPay({ reading, kind }: Exchange, { reserve }: Config, outputTokens: number): number {
+  if (reserve !== 'strict' || kind === 'embedding') return outputTokens;
+  if (reading === undefined || reading.statedOutputTokens !== undefined) return outputTokens;
+  return Math.max(outputTokens, LONGEST_ANSWER * Math.max(1, reading.choices));
 }
 
 /** Learns what the exchange's model costs, and gives back what to reserve of its owners' budgets. */

@@ -60,6 +60,16 @@ describe('200 calls at once at one process', () => {
     expect(servedNanoUsd(running)).toBeGreaterThan(197_000_000);
   });
 
+  it('spend no more also where none says how long its answer may be', async () => {
+    const dear = settings('strict').replace(/(input|output)(_usd_per_million: )(\d+)/g, '$1$2$3000');
+    const running = await startWithSimulator(dear.replace(/usd_per_day: [\d.]+/g, 'usd_per_day: 6000'));
+    await sendAtOnce(running, () => ({}), { 'x-simulate-tokens': '3000', 'x-simulate-latency-ms': '500' });
+    // Each answer is $60. The longest that there are, 128,000 tokens, would be $2,560 each.
+    const spent = servedNanoUsd(running) * 1_000;
+    expect(spent).toBeGreaterThan(0);
+    expect(spent).toBeLessThanOrEqual(6_000e9);
+  });
+
   it('spend beyond it no more than their answers were longer than what was learned', async () => {
     const running = await startWithSimulator(settings('learned'));
     const through = await sendAtOnce(running, () => ({}), {
