@@ -5,6 +5,7 @@ import { cost, PriceList, worstCost } from '@nexus/prices';
 import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
 import { mayCall } from '../path/attribute.ts';
 import { ownersOf } from '../path/owners.ts';
+import { plainPath, serves } from '../upstream/named-upstream.ts';
 import type { LoggedRequest } from './log-lines.ts';
 
 /** What another configuration would have said to one request. */
@@ -27,7 +28,8 @@ export class Replay {
   readonly #budgets: ChangedBudgets | undefined;
   readonly #limiter: MemoryLimiter;
   readonly #prices: PriceList;
-  readonly #provider: string | undefined;
+  /** By the origins of upstreams. */
+  readonly #providers = new Map<string, string | undefined>();
   /** Requests that are not over, the earliest end first. */
   readonly #open: { readonly endMs: number; readonly reservation: Reservation; readonly used: Settlement }[] =
     [];
@@ -41,7 +43,6 @@ export class Replay {
     this.#budgets = budgets;
     this.#limiter = new MemoryLimiter({ clock: () => this.#nowMs, leaseMs: LEASE_MS, sliceMs: LEASE_MS });
     this.#prices = new PriceList({ entries: config.prices, unknownModel: config.unknownModel });
-    this.#provider = this.#prices.providerAt(config.target.origin);
   }
 
   /** The next request, in the order in which they came. */
@@ -112,9 +113,20 @@ export class Replay {
     return worstCost(price, { inputTokens, outputTokens, cacheWrites: false, audio: false, images: false });
   }
 
-  #priceOf({ model, startMs }: LoggedRequest) {
-    const pricing = this.#prices.pricing(model, startMs, this.#provider);
+  #priceOf(request: LoggedRequest) {
+    const pricing = this.#prices.pricing(request.model, request.startMs, this.#providerOf(request));
     return 'price' in pricing ? pricing.price : undefined;
+  }
+
+  /** Whose prices hold: those of the upstream that was asked, if the configuration still has it, else of the one that it would choose. */
+  #providerOf({ upstream, path, model }: LoggedRequest): string | undefined {
+    const { upstreams, target } = this.#config;
+    const wanted = { path: plainPath(path), isMetered: model !== undefined, model };
+    const entry =
+      upstreams.find(({ name }) => name === upstream) ?? upstreams.find((one) => serves(one, wanted));
+    const { origin } = entry?.target ?? target;
+    if (!this.#providers.has(origin)) this.#providers.set(origin, this.#prices.providerAt(origin));
+    return this.#providers.get(origin);
   }
 
   #end(endMs: number, reservation: Reservation, used: Settlement): void {

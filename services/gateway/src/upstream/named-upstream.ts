@@ -51,13 +51,20 @@ export class NamedUpstream {
   }
 
   /** Whether it serves a path, and the model of a metered call. */
-  serves({ path, isMetered, model }: Wanted): boolean {
-    const { paths, models } = this.entry;
-    const onPath = (prefix: string) => path === prefix || path.startsWith(`${prefix}/`);
-    if (paths.length > 0 && !paths.some(onPath)) return false;
-    if (!isMetered || models === undefined) return true;
-    return model !== undefined && models.allows(model);
+  serves(wanted: Wanted): boolean {
+    return serves(this.entry, wanted);
   }
+}
+
+/** Whether an upstream's entry in the configuration covers a path, and the model of a metered call. */
+export function serves(
+  { paths, models }: Pick<UpstreamEntry, 'paths' | 'models'>,
+  { path, isMetered, model }: Wanted,
+): boolean {
+  const onPath = (prefix: string) => path === prefix || path.startsWith(`${prefix}/`);
+  if (paths.length > 0 && !paths.some(onPath)) return false;
+  if (!isMetered || models === undefined) return true;
+  return model !== undefined && models.allows(model);
 }
 
 /** Whether a status is one of those that are listed. */

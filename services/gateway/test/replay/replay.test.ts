@@ -131,6 +131,39 @@ describe('nexus replay', () => {
     expect(out).toContain('b: 1 of 1 would have been refused (in the log: 0), by model not allowed (1)');
   });
 
+  it('counts what the upstream asked for that answered then, or that would be chosen now', async () => {
+    const line = (seconds: number, upstream?: string) =>
+      `${JSON.stringify({
+        time: `2026-11-20T06:00:0${seconds}.000Z`,
+        request_id: `r${seconds}`,
+        key_id: 'b',
+        path: '/v1/chat/completions',
+        model: 'claude-fable-5',
+        status: 200,
+        upstream,
+        decision: 'admitted',
+        estimated_input_tokens: 100_000,
+        input_tokens: 100_000,
+        output_tokens: 0,
+      })}\n`;
+    const log = line(1, 'maker') + line(2, 'reseller') + line(3, 'gone') + line(4) + line(5);
+    // A million input tokens cost 8 dollars at the reseller, 10 at the maker: 1.0 + 4 x 0.8 in all.
+    const config = async (usd: number) =>
+      fileWith(
+        'upstreams.yaml',
+        `keys: [{ id: b, key: sk-b, limits: { usd_per_day: ${usd} } }]
+upstreams:
+  - { name: none, target_url: "http://127.0.0.1:9", models: ["gpt-*"] }
+  - { name: reseller, target_url: "https://api.quicksilverpro.io", keys: [k1] }
+  - { name: maker, target_url: "https://api.anthropic.com", keys: [k2] }
+`,
+      );
+    const refused = async (usd: number) =>
+      (await nexus(['replay', '--log', '-', '--config', await config(usd)], log)).out;
+    expect(await refused(4.2)).toContain('b: 0 of 5 would have been refused');
+    expect(await refused(4.19)).toContain('b: 1 of 5 would have been refused');
+  });
+
   it('says what is wrong with its use, the log or the configuration', async () => {
     const bad = await fileWith('bad.yaml', 'limits: { x: 1 }\n');
     expect(await nexus(['replay', '--log', 'x'])).toMatchObject({
