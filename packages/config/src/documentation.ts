@@ -136,6 +136,7 @@ alerts: { webhook: "https://hooks.company.com/nexus", secret: "\${ALERT_SECRET}"
 \`\`\`
 
 A price may name ${PRICE_AMOUNTS.map(([name]) => `\`${name}\``).join(', ')}. What it doesn't name costs what the nearest one costs: cached input as input, reasoning as output.
+A \`service_tier\` in a request changes no price: \`flex\` is counted as dearer than it is, \`priority\` as cheaper. Where a team uses it, give the model the dearer price.
 \`alert_at\` also works at a day's or month's requests and tokens. Each threshold is told once in its day or month, in the log and to \`alerts.webhook\`.
 `;
 
