@@ -46,8 +46,14 @@ export function parseWhole(value: unknown): number | undefined {
 
 /** US dollars as a number or plain decimal digits, in integer nano-dollars; undefined if it isn't such, or has more than nine decimals. */
 export function parseUsd(value: unknown): number | undefined {
-  const text = typeof value === 'number' ? String(value) : value;
+  const text = typeof value === 'number' ? decimals(value) : value;
   const [, dollars, nano = ''] =
     (typeof text === 'string' && /^(\d{1,16})(?:\.(\d{1,9}))?$/.exec(text)) || [];
   return dollars === undefined ? undefined : Number(dollars) * 1e9 + Number(nano.padEnd(9, '0'));
+}
+
+/** A number's decimals; those below a millionth, such as 5e-7, too. */
+function decimals(value: number): string {
+  const fixed = value.toFixed(9);
+  return value < 1e-6 && Number(fixed) === value ? fixed : String(value);
 }

@@ -15,6 +15,16 @@ describe('a budget', () => {
     ]);
   });
 
+  it.each([
+    ['0.0000005', 500],
+    ['0.000000001', 1],
+    ['0', 0],
+    ['1e-7', 100],
+    ['9.99e-7', 999],
+  ])('may be smaller than a millionth: %s', (written, amount) => {
+    expect(load(`limits: { usd_per_day: ${written} }`).keyLimits.buckets).toMatchObject([{ amount }]);
+  });
+
   it('tells at 50, 80 and 100 per cent, unless it says where', () => {
     const text =
       'limits: { usd_per_day: 5, usd_per_month: { limit: 9, alert_at: [90%, 10%, 90%] }, requests_per_day: { limit: 5, alert_at: [100%] }, requests_per_month: 7 }';
