@@ -57,6 +57,14 @@ export function describeCalls(client: Client, gateway: () => RunningGateway): vo
     expect(arrivedMs[1] - arrivedMs[0]).toBeGreaterThan(350);
   });
 
+  test('gets the same stream also if it asks to be told behind it what it cost', async () => {
+    const headers = { 'x-nexus-cost': 'comment' };
+    const { through, past } = await bothWays(call({ headers }), (made) => client.stream(made));
+    expect(succeeded(through.outcome).pieces.length).toBeGreaterThan(0);
+    expect(through.outcome.seen).toEqual(past.outcome.seen);
+    expect(fieldOf(only(through.requests), 'x-nexus-cost')).toBeUndefined();
+  });
+
   if (client.asksUsage === 'if told') {
     test("doesn't see the usage chunk that Nexus asked for: one splice is all that is changed", async () => {
       const { through, past } = await bothWays(call(), (made) => client.stream(made));

@@ -6,7 +6,7 @@ import type { Exchange } from '../path/exchange.ts';
 import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } from './answer-head.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import type { Call } from './call.ts';
-import { asksForCost, COST_HEADER, costTold } from './cost-told.ts';
+import { CostTelling } from './cost-told.ts';
 import { isCoded } from './error-coding.ts';
 import { CallEnded, Declined, upstreamFailure } from './failures.ts';
 import { headersUpstream } from './headers.ts';
@@ -87,7 +87,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
   #lastDataMs: number;
   #clientGone = false;
   #refusedKey = false;
-  #isEventStream = false;
+  #cost: CostTelling | undefined;
   #redaction: KeyRedaction | undefined;
   #over = false;
   #drainLimit: NodeJS.Timeout | undefined;
@@ -173,10 +173,11 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
       return;
     }
     this.#redaction = redaction;
-    this.#isEventStream = /^text\/event-stream\b/i.test(String(headers['content-type']));
+    const cost = new CostTelling(exchange, headers);
+    this.#cost = cost;
     const meter = this.#makeMeter(headers);
     this.meter = meter;
-    const options = { altered: this.#hideUsage };
+    const options = { altered: this.#hideUsage || cost.asComment };
     this.#writer.head(
       status,
       plainReason(shownReason),
@@ -208,6 +209,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
       this.#exchange.firstDataMs ??= this.#lastDataMs;
     }
     if (forClient === undefined || this.#clientGone) return;
+    this.#cost?.sees(forClient);
     if (!this.#writer.chunk(forClient)) {
       controller.pause();
       this.#exchange.res.once('drain', this.#onDrain);
@@ -221,22 +223,15 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     }
     const rest = this.meter?.end();
     if (!this.#clientGone) {
-      if (rest) this.#writer.chunk(this.#redaction?.write(rest) ?? rest);
+      if (rest) {
+        this.#cost?.sees(rest);
+        this.#writer.chunk(this.#redaction?.write(rest) ?? rest);
+      }
       if (this.#redaction) this.#writer.chunk(this.#redaction.end());
-      this.#tellCost();
+      this.#cost?.tell(this.#writer, this.meter?.usage());
       this.#writer.end();
     }
     this.#finish();
-  }
-
-  /** In the head, if that is still here; a stream's is gone, so its client must have asked for a comment at its end. */
-  #tellCost(): void {
-    const asComment = this.#isEventStream && asksForCost(this.#exchange);
-    if (!asComment && !this.#writer.holdsHead) return;
-    const usd = costTold(this.#exchange, this.meter?.usage());
-    if (usd === undefined) return;
-    if (asComment) this.#writer.chunk(Buffer.from(`: ${COST_HEADER} ${usd}\n\n`));
-    else this.#writer.field(COST_HEADER, usd);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
