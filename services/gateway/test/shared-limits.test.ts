@@ -61,6 +61,20 @@ describe.skipIf(noRedis)('gateways that share a Redis', () => {
     expect(messages.filter((message) => message === 'redis is back')).toHaveLength(1);
   });
 
+  it('say that each decides alone where Redis lets them run no scripts', async () => {
+    const redis = await ownRedis();
+    await redis.client.acl('SETUSER', 'plain', 'on', '>secret', '~*', '&*', '+@all', '-@scripting');
+    const url = redis.url.replace('redis://', 'redis://plain:secret@');
+    const running = await startWithSimulator(`redis_url: ${url}\nlimits: { requests_per_hour: 6 }`);
+    const statuses: number[] = [];
+    for (let count = 0; count < 10; count += 1) statuses.push((await running.chat()).status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(6);
+    expect(await health(running.url)).toContain('"status":"degraded"');
+    const [said, ...again] = running.log.filter(({ message }) => message === 'redis is away');
+    expect(JSON.stringify(said)).toContain('NOPERM');
+    expect(again).toEqual([]);
+  });
+
   it('answer 503 in every client’s shape while Redis is away, where limits are closed then', async () => {
     const redis = await ownRedis();
     await redis.process.stop('SIGKILL');

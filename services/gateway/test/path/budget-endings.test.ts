@@ -117,7 +117,7 @@ describe('a budget', () => {
     await reader?.cancel();
     await until(async () => (await onRecord(running)).requests === 1, PATIENT);
     // The first event says who speaks; each of the others is a token.
-    const least = 8 * 10_000 + 18 * 20_000;
+    const least = 5 * 10_000 + 18 * 20_000;
     expect(await usedNanoUsd(running)).toBeGreaterThanOrEqual(least);
     expect(await usedNanoUsd(running)).toBeLessThan(8 * 10_000 + 4_000 * 20_000);
   });
