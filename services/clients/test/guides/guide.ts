@@ -8,7 +8,7 @@ export type Step =
   /** Save a file. */
   | { readonly kind: 'file'; readonly name: string; readonly text: string }
   /** Run something that goes on running. */
-  | { readonly kind: 'serve'; readonly what: 'stand-in' | 'gateway'; readonly shell: string }
+  | { readonly kind: 'serve'; readonly what: 'stand-in' | 'receiver' | 'gateway'; readonly shell: string }
   /** Run something; `prints` is what the guide says that comes out, where it says so. */
   | { readonly kind: 'run'; readonly shell: string; readonly prints: string | undefined };
 
@@ -19,7 +19,7 @@ export interface Guide {
 }
 
 /**
- * Reads a guide: ```yaml blocks are files, named by their first line; ```sh blocks are commands, the first of them that of every terminal;
+ * Reads a guide: ```yaml and ```js blocks are files, named by their first line; ```sh blocks are commands, the first of them that of every terminal;
  * a ```text block is what the command before it prints. Any other block is a mistake of the guide.
  */
 export function readGuide(name: string): Guide {
@@ -33,7 +33,8 @@ export function readGuide(name: string): Guide {
   const steps: Step[] = [];
   for (const { language, body } of rest) {
     const last = steps.at(-1);
-    if (language === 'yaml') steps.push({ kind: 'file', name: fileName(body), text: body });
+    if (language === 'yaml' || language === 'js')
+      steps.push({ kind: 'file', name: fileName(body), text: body });
     else if (language === 'sh') steps.push(command(body));
     else if (language === 'text' && last?.kind === 'run' && last.prints === undefined)
       steps.splice(-1, 1, { ...last, prints: body });
@@ -43,13 +44,14 @@ export function readGuide(name: string): Guide {
 }
 
 function fileName(body: string): string {
-  const name = /^# (\S+\.yaml)\n/.exec(body)?.[1];
+  const name = /^(?:#|\/\/) (\S+\.(?:yaml|mjs))\n/.exec(body)?.[1];
   if (name === undefined) throw new Error(`The first line of a file is its name, not:\n${body}`);
   return name;
 }
 
 function command(shell: string): Step {
   if (/^nexus simulate\b/m.test(shell)) return { kind: 'serve', what: 'stand-in', shell };
+  if (/^node \S+\.mjs\b/m.test(shell)) return { kind: 'serve', what: 'receiver', shell };
   if (/^nexus --config\b/m.test(shell)) return { kind: 'serve', what: 'gateway', shell };
   return { kind: 'run', shell, prints: undefined };
 }
@@ -65,5 +67,7 @@ export function isAsShown(printed: string, shown: string): boolean {
 
 /** Whether a command only looks, at what reaches the log, the ledger or a changed gateway a moment later: it may be given again. */
 export function onlyLooks(shell: string): boolean {
-  return /^(nexus (usage|explain|replay)|grep|curl -s "?http:\/\/127\.0\.0\.1:9090\/)/.test(shell);
+  return /^(nexus (usage|explain|replay|keys list)|grep|opens|curl -s "?http:\/\/127\.0\.0\.1:9090\/)/.test(
+    shell,
+  );
 }

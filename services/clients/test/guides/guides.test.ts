@@ -10,8 +10,8 @@ const names = readdirSync(GUIDES)
   .filter((name) => name.endsWith('.md'))
   .map((name) => name.replace('.md', ''));
 
-it('there are four guides', () => {
-  expect(names.toSorted()).toEqual(['governance', 'saas', 'startup', 'testing']);
+it('there are five guides', () => {
+  expect(names.toSorted()).toEqual(['governance', 'operations', 'saas', 'startup', 'testing']);
 });
 
 describe.each(names)('the guide docs/guides/%s.md', (name) => {

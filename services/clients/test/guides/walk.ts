@@ -12,7 +12,7 @@ import { type Guide, isAsShown, onlyLooks, readGuide, type Step } from './guide.
 const MAIN = fileURLToPath(new URL('../../../gateway/src/main.ts', import.meta.url));
 
 /** The addresses that guides name; what runs here has free ports instead. */
-const STAND_IN = '127.0.0.1:9999';
+const OTHERS = /127\.0\.0\.1:(99\d\d)\b/g;
 const GATEWAY = '127.0.0.1:8080';
 const ADMIN = '127.0.0.1:9090';
 
@@ -50,7 +50,9 @@ class Walker {
   readonly #home: string;
   readonly #count: number;
   #env: Readonly<Record<string, string | undefined>> = {};
-  #standIn = STAND_IN;
+  /** Stand-ins and receivers of alerts that run, by the ports that the guide gives them. */
+  readonly #others = new Map<string, string>();
+  #receiverPort = '';
   #gateway = GATEWAY;
   #instances: readonly Instance[] = [];
 
@@ -76,13 +78,21 @@ class Walker {
     if (step.kind === 'run') await this.#run(step);
     else if (step.kind === 'file') await this.#save(step);
     else if (step.what === 'stand-in') {
-      const started = await this.#start(step.shell.replaceAll('9999', '0'), /listens on http:\/\/([^\s,]+)/);
-      this.#standIn = started.url ?? '';
+      const port = /--port (\d+)/.exec(step.shell)?.[1] ?? '';
+      const shell = step.shell.replace(`--port ${port}`, '--port 0');
+      const started = await this.#start(shell, /listens on http:\/\/([^\s,]+)/);
+      this.#others.set(port, started.url ?? '');
+    } else if (step.what === 'receiver') {
+      const started = await this.#start(step.shell, /^Alerts come to http:\/\/(\S+)/);
+      this.#others.set(this.#receiverPort, started.url ?? '');
     } else await this.#serve(step.shell);
   }
 
   async #save({ name, text }: Step & { kind: 'file' }): Promise<void> {
+    const receiverPort = /\.listen\((\d+)/.exec(text)?.[1];
+    if (receiverPort !== undefined) this.#receiverPort = receiverPort;
     const here = this.#here(text)
+      .replace(/\.listen\(\d+/, '.listen(0')
       .replace(/^listen_port: 8080\b/m, 'listen_port: 0')
       .replace(ADMIN, '127.0.0.1:0')
       .concat(this.#count > 1 && text.includes('listen_port') ? STALLS : '');
@@ -108,15 +118,20 @@ class Walker {
 
   async #run({ shell, prints }: Step & { kind: 'run' }): Promise<void> {
     const looks = onlyLooks(shell);
-    // Instances take a changed file over one by one.
-    const everywhere = looks && shell.includes(ADMIN) ? this.#instances : this.#instances.slice(0, 1);
+    // Instances take a changed file or key over one by one.
+    const everywhere =
+      looks && (shell.includes(ADMIN) || shell.startsWith('opens'))
+        ? this.#instances
+        : this.#instances.slice(0, 1);
     for (const instance of everywhere.length > 0 ? everywhere : [undefined]) {
       const shown = prints === undefined ? undefined : this.#here(prints, instance);
       const isRight = ({ code, printed }: Outcome) =>
         code === 0 && (shown === undefined || isAsShown(printed, shown));
-      let outcome = await this.#shell(this.#here(shell, instance));
+      const gateway = looks && instance ? instance.host : this.#gateway;
+      const take = () => this.#shell(this.#here(shell, instance), gateway);
+      let outcome = await take();
       const rightNow = async () => {
-        outcome = await this.#shell(this.#here(shell, instance));
+        outcome = await take();
         return isRight(outcome);
       };
       if (looks && !isRight(outcome)) await until(rightNow, PATIENT).catch(() => undefined);
@@ -124,10 +139,10 @@ class Walker {
     }
   }
 
-  #here(text: string, instance = this.#instances[0]): string {
+  #here(text: string, instance = this.#instances[0], gateway = this.#gateway): string {
     return text
-      .replaceAll(STAND_IN, this.#standIn)
-      .replaceAll(GATEWAY, this.#gateway)
+      .replaceAll(OTHERS, (address, port) => this.#others.get(port) ?? address)
+      .replaceAll(GATEWAY, gateway)
       .replaceAll(ADMIN, instance?.adminHost ?? ADMIN);
   }
 
@@ -143,12 +158,12 @@ class Walker {
   }
 
   /** A new terminal, in the checkout. */
-  #shell(command: string): Promise<Outcome> {
+  #shell(command: string, gateway = this.#gateway): Promise<Outcome> {
     const cwd = join(this.#home, 'checkout');
     const env = Object.fromEntries(
       Object.entries({ ...process.env, ...this.#env }).filter(([, value]) => value !== undefined),
     );
-    const args = ['-c', `${this.#here(this.#guide.terminal)}\n${command}`];
+    const args = ['-c', `${this.#here(this.#guide.terminal, undefined, gateway)}\n${command}`];
     return new Promise((resolve) => {
       execFile('sh', args, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
