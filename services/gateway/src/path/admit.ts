@@ -122,11 +122,15 @@ function priced(
   owners: readonly OwnerLimits[],
   { inputTokens, outputTokens }: { inputTokens: number; outputTokens: number },
 ): number {
-  const price = prices.find(exchange, owners, Date.now());
+  const nowMs = Date.now();
+  const price = prices.find(exchange, owners, nowMs);
   if (price) exchange.price = price;
   if (!owners.some(hasBudget)) return 0;
-  if (price) return mostCost(price, exchange, inputTokens, outputTokens);
-  return mayCost(exchange) ? LEAST_NANO_USD : 0;
+  if (!price) return mayCost(exchange) ? LEAST_NANO_USD : 0;
+  let most = 0;
+  for (const one of prices.atAll(exchange, price, nowMs))
+    most = Math.max(most, mostCost(one, exchange, inputTokens, outputTokens));
+  return most;
 }
 
 async function askLimiter(

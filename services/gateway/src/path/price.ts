@@ -36,6 +36,17 @@ export class Prices {
     return 'price' in pricing ? pricing.price : price;
   }
 
+  /** The prices at all upstreams that may answer the exchange: the one that was chosen for it, and its fallbacks. */
+  atAll(exchange: Exchange, price: Price, atMs: number): readonly Price[] {
+    const found = [price];
+    const seen = new Set([exchange.chosen]);
+    for (let next = exchange.chosen?.fallback; next && !seen.has(next); next = next.fallback) {
+      seen.add(next);
+      found.push(this.at(exchange, next, atMs) ?? price);
+    }
+    return found;
+  }
+
   #pricing(model: string | undefined, upstream: NamedUpstream | undefined, atMs: number) {
     const list = this.#current();
     const provider = upstream ? this.#providerAt(upstream.entry.target.origin) : this.#provider;

@@ -131,6 +131,21 @@ describe('A POST to several upstreams', () => {
     expect(line?.cost_usd).toBe(answer.headers.get('x-nexus-cost'));
   });
 
+  it('holds what the dearest upstream asks that may answer', async () => {
+    const b = await simulator();
+    // 1,000 tokens cost $0.04 at the first and $0.05 at the second.
+    const running = await startFor(
+      [
+        `{ name: a, target_url: "https://api.quicksilverpro.io.localhost:1", keys: [k1], fallback: b }`,
+        `{ name: b, target_url: "${b.url}", keys: [k2] }`,
+      ],
+      'reserve: strict\nlimits: { usd_per_month: 0.045 }\n',
+    );
+    expect((await running.chat({ model: 'claude-fable-5', max_tokens: 1_000 })).status).toBe(429);
+    expect((await running.chat({ model: 'claude-fable-5', max_tokens: 100 })).status).toBe(200);
+    expect(b.hits()).toBe(1);
+  });
+
   it('goes to the fallback of the fallback, and to none twice', async () => {
     const [a, b, c] = [await simulator(), await simulator(), await simulator()];
     const on = 'fallback_on: [5xx]';
