@@ -244,5 +244,4 @@ for _ = 1, a[4] do
   if out[status] >= 0 then out[status + 1] = wait end
   p = q
 end
-save()
 return packed(out, n)

@@ -1,4 +1,5 @@
--- Ends requests, or keeps them: settle, cancel, renew, assert. Each may come twice, late, in any order: the first end counts.
+-- Ends requests, or keeps them: settle, cancel, renew, assert. Each may come twice, late, in any order: the first end counts. What has changed
+-- is left to be saved.
 --
 -- KEYS     as in admit.lua
 -- ARGV[1]  numbers as msgpack: lease ms, slice ms, slack ms, how many, then each: what (1 settle,
@@ -7,7 +8,7 @@
 --            as open, number of buckets, then for each bucket: id, units taken, units used, size, and: rate: amount, period ·
 --            calendar: window, bounds
 -- ARGV[2…4] how long (ms) a record lives that holds something, the marker of a request under way, and that of an ended one
--- ARGV[6…] what goes into the ledger's stream
+-- ARGV[7…] what goes into the ledger's stream
 -- Returns  doubles: now, then 1 for each that changed something, 0 for each that didn't, or -2 and the time that the
 --            calendar's bounds don't hold: nothing was done for it
 --
@@ -246,5 +247,4 @@ for _ = 1, a[4] do
   end
   p = q
 end
-save()
 return packed(out, n)

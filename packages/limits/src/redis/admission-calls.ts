@@ -1,13 +1,19 @@
 import { type Answer, AnswerReader, OUT_OF_BOUNDS } from './answer.ts';
 import { type Asking, CallMessage, type LeaseTimes } from './asking.ts';
+import type { Passengers } from './ending-queue.ts';
 import { RedisAwayError } from './redis-away-error.ts';
 import type { RedisTime } from './redis-time.ts';
 import { isReply } from './scripts.ts';
 
-/** Sends one call of admit.lua. `isReady`: whether it can be sent at all. */
+/** Sends one call of admit.lua, or of together.lua where ends go with it. `isReady`: whether it can be sent at all. */
 export interface AdmitCall {
   isReady(): boolean;
-  send(keys: readonly string[], message: Buffer): Promise<unknown>;
+  send(keys: readonly string[], message: Buffer, ends: Passengers | undefined): Promise<unknown>;
+}
+
+/** Whoever has ends that an admission's call may take along. */
+export interface Station {
+  board(): Passengers | undefined;
 }
 
 interface Waiting {
@@ -32,13 +38,15 @@ const MAX_TRIES = 3;
  */
 export class AdmissionCalls {
   readonly #call: AdmitCall;
+  readonly #station: Station;
   readonly #times: LeaseTimes;
   readonly #time: RedisTime;
   #waiting: Waiting[] = [];
   #isUnderWay = false;
 
-  constructor(call: AdmitCall, times: LeaseTimes, time: RedisTime) {
+  constructor(call: AdmitCall, station: Station, times: LeaseTimes, time: RedisTime) {
     this.#call = call;
+    this.#station = station;
     this.#times = times;
     this.#time = time;
   }
@@ -50,12 +58,23 @@ export class AdmissionCalls {
   ask(markerKey: string | undefined, asking: Asking, longestMs = 0): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ markerKey, asking, longestMs, aroundMs: undefined, tries: 0, resolve, reject });
-      this.#next();
+      this.#next(markerKey === undefined);
     });
   }
 
-  #next(): void {
+  /**
+   * Those that come in one turn of the event loop go together: at 16 connections that is half the calls. `isLook`: who looks for what Redis
+   * has lost must see it before what ends now is added to it.
+   */
+  #next(isLook = false): void {
     if (this.#isUnderWay || this.#waiting.length === 0) return;
+    this.#isUnderWay = true;
+    if (isLook) this.#go();
+    else setImmediate(() => this.#go());
+  }
+
+  #go(): void {
+    this.#isUnderWay = false;
     if (!this.#call.isReady()) {
       this.#rejectWaiting(new Error('There is no connection to Redis'));
       return;
@@ -67,15 +86,19 @@ export class AdmissionCalls {
   }
 
   async #send(together: readonly Waiting[]): Promise<void> {
+    const looks = together.some(({ markerKey }) => markerKey === undefined);
+    const ends = looks ? undefined : this.#station.board();
     try {
-      const message = new CallMessage(this.#times, together.length);
+      const message = new CallMessage(this.#times, together.length, { first: ends?.message });
       for (const { markerKey, asking, longestMs, aroundMs } of together)
         message.addAdmission(markerKey, asking, longestMs, aroundMs ?? this.#time.nowMs());
-      const reader = new AnswerReader(await this.#call.send(message.keys, message.end()));
+      const reader = new AnswerReader(await this.#call.send(message.keys, message.end(), ends));
+      ends?.arrive(reader);
       this.#tell(together, reader);
       this.#isUnderWay = false;
     } catch (cause) {
       this.#isUnderWay = false;
+      ends?.strand(cause);
       // What waited for this call has waited as long: it can't wait for another that fails.
       this.#rejectWaiting(cause);
       const error = new RedisAwayError(cause, mayHaveRun(cause));

@@ -95,21 +95,30 @@ export function timesToLive({ leaseMs, sliceMs, keepMs, slackMs }: LeaseTimes): 
   return [`${heldMs}`, `${heldMs + keepMs}`, `${keepMs + slackMs}`];
 }
 
-/** Where records begin in the arguments of finish.lua. */
-const FIRST_RECORD = 6;
+/** Where records begin in the arguments of finish.lua: behind the place of the clock and that of a second message, used or not. */
+const FIRST_RECORD = 7;
 
 /** Builds one call's keys and message. The scripts' heads say how they are laid out. */
 export class CallMessage {
-  readonly keys: string[] = [];
+  readonly keys: string[];
   /** What goes into the ledger's stream. */
   readonly records: string[] = [];
   readonly #message = new NumberMessage();
-  readonly #places = new Map<string, number>();
-
+  readonly #places: Map<string, number>;
   readonly #stream: RecordStream | undefined;
 
-  constructor({ leaseMs, sliceMs, slackMs }: LeaseTimes, count: number, stream?: RecordStream) {
+  /** @param first the message before this one in the same call: they share its keys */
+  constructor(
+    { leaseMs, sliceMs, slackMs }: LeaseTimes,
+    count: number,
+    {
+      stream,
+      first,
+    }: { readonly stream?: RecordStream | undefined; readonly first?: CallMessage | undefined } = {},
+  ) {
     this.#stream = stream;
+    this.keys = first?.keys ?? [];
+    this.#places = first ? first.#places : new Map();
     for (const value of [leaseMs, sliceMs, slackMs, count]) this.#message.add(value);
   }
 

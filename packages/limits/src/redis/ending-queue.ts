@@ -43,8 +43,19 @@ export interface EndingQueueOptions {
   readonly records?: RecordStream | undefined;
   readonly times: LeaseTimes;
   readonly time: RedisTime;
+  /** After a call, ends wait so long for company, or for an admission to take them along. */
+  readonly gatherMs: number;
   readonly retryMs: number;
   readonly maxQueued: number;
+}
+
+/** Ends on their way. One of the two is called, once; `strand` after `arrive` does nothing. */
+export interface Passengers {
+  readonly message: CallMessage;
+  /** Reads their part of the answer. */
+  arrive(reader: AnswerReader): void;
+  /** The call has failed. */
+  strand(error: unknown): void;
 }
 
 const MAX_TOGETHER = 64;
@@ -52,14 +63,16 @@ const MAX_TOGETHER = 64;
 const MAX_TRIES = 5;
 
 /**
- * Tells Redis how requests ended, off their path: many in one call, in order, again and again until Redis has answered. The scripts know
- * a repetition by the request's marker. When more wait than `maxQueued`, the oldest are lost: their leases end by themselves.
+ * Tells Redis how requests ended, off their path: many in one call, or with an admission's, in order, again and again until Redis has
+ * answered. The scripts know a repetition by the request's marker. When more wait than `maxQueued`, the oldest are lost: their leases end by themselves.
  */
 export class EndingQueue {
   readonly #options: EndingQueueOptions;
   #queue: Queued[] = [];
   #isUnderWay = false;
   #timer: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
+  #isGathering = false;
   #isAway = false;
   #isClosed = false;
   #lost = 0;
@@ -92,11 +105,18 @@ export class EndingQueue {
     });
   }
 
+  /** What waits, for an admission's call to take along; undefined: nothing may go now, or nothing waits. */
+  board(): Passengers | undefined {
+    if (this.#isUnderWay || this.#isAway || this.#isClosed || this.#queue.length === 0) return undefined;
+    return this.#hasSuspect() ? undefined : this.#embark(MAX_TOGETHER);
+  }
+
   /** Tries now what waits for Redis to come back. */
   wake(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#isAway = false;
+    this.#isGathering = false;
     this.#next();
   }
 
@@ -109,12 +129,14 @@ export class EndingQueue {
         clearTimeout(timer);
         resolve();
       });
+      this.#next();
     });
   }
 
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#gathering);
     this.#lost += this.#queue.length;
     for (const { release } of this.#queue) release();
     this.#queue = [];
@@ -130,26 +152,50 @@ export class EndingQueue {
       this.#waitForRedis();
       return;
     }
-    // An entry that failed before goes alone: perhaps it alone is at fault.
-    const isSuspect = (this.#queue[0]?.tries ?? 0) > 0;
-    const together = this.#queue.splice(0, isSuspect ? 1 : MAX_TOGETHER);
-    this.#isUnderWay = true;
-    void this.#send(together);
+    const isSuspect = this.#hasSuspect();
+    const isHurried = isSuspect || this.#idle.length > 0 || this.#queue.length >= MAX_TOGETHER;
+    if (this.#isGathering && !isHurried) return;
+    const passengers = this.#embark(isSuspect ? 1 : MAX_TOGETHER);
+    if (passengers) void this.#send(passengers);
   }
 
-  async #send(together: Queued[]): Promise<void> {
-    const { call, times, time, records } = this.#options;
-    let again: Queued[] = [];
-    let hasFailed = false;
+  /** An entry that failed before goes alone: perhaps it alone is at fault. */
+  #hasSuspect(): boolean {
+    return (this.#queue[0]?.tries ?? 0) > 0;
+  }
+
+  #embark(most: number): Passengers | undefined {
+    const { times, time, records: stream } = this.#options;
+    const together = this.#queue.splice(0, most);
+    this.#isUnderWay = true;
+    let hasArrived = false;
+    const strand = (error: unknown) => {
+      if (!hasArrived) this.#land(this.#remain(together, error), true);
+    };
     try {
-      const message = new CallMessage(times, together.length, records);
+      const message = new CallMessage(times, together.length, { stream });
       for (const ending of together) message.addEnding(ending, ending.aroundMs ?? time.nowMs());
-      const reader = new AnswerReader(await call.send(message.keys, message.end(), message.records));
-      again = this.#tell(together, reader);
+      const arrive = (reader: AnswerReader) => {
+        const again = this.#tell(together, reader);
+        hasArrived = true;
+        this.#land(again, false);
+      };
+      return { message, arrive, strand };
     } catch (error) {
-      hasFailed = true;
-      again = this.#remain(together, error);
+      strand(error);
+      return undefined;
     }
+  }
+
+  async #send({ message, arrive, strand }: Passengers): Promise<void> {
+    try {
+      arrive(new AnswerReader(await this.#options.call.send(message.keys, message.end(), message.records)));
+    } catch (error) {
+      strand(error);
+    }
+  }
+
+  #land(again: readonly Queued[], hasFailed: boolean): void {
     this.#isUnderWay = false;
     if (this.#isClosed) {
       this.#lost += again.length;
@@ -158,7 +204,22 @@ export class EndingQueue {
     }
     if (again.length > 0) this.#queue = [...again, ...this.#queue];
     if (hasFailed && again.length > 0) this.#waitForRedis();
-    else this.#next();
+    else {
+      this.#gather();
+      this.#next();
+    }
+  }
+
+  #gather(): void {
+    const { gatherMs } = this.#options;
+    if (gatherMs === 0) return;
+    this.#isGathering = true;
+    if (this.#gathering) this.#gathering.refresh();
+    else
+      this.#gathering = setTimeout(() => {
+        this.#isGathering = false;
+        this.#next();
+      }, gatherMs).unref();
   }
 
   #tell(together: readonly Queued[], reader: AnswerReader): Queued[] {

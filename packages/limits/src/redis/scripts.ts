@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Cluster, type Redis, ReplyError } from 'ioredis';
 import { inTime } from './answer-in-time.ts';
+import { type ScriptArgument, ScriptCommand } from './script-command.ts';
 
 /** A Lua script, and the name by which Redis finds it again. */
 export interface Script {
@@ -12,6 +13,8 @@ export interface Script {
 export interface LimiterScripts {
   readonly admit: Script;
   readonly finish: Script;
+  /** Ends, then admissions: what ends makes room for what begins. */
+  readonly together: Script;
   readonly beat: Script;
 }
 
@@ -29,9 +32,12 @@ export function limiterScripts(time: 'redis' | 'argument'): LimiterScripts {
   const clock = time === 'redis' ? lua('clock') : HAND_CLOCK;
   const message = clock + lua('message');
   const record = lua('starts') + lua('record');
+  const finish = asFunction('finished', lua('finish'));
+  const admit = asFunction('admitted', lua('admit'));
   return {
-    admit: script(message + lua('alone') + record + lua('admit')),
-    finish: script(message + record + lua('finish')),
+    admit: script(`${message}${lua('alone')}${record}${admit}local told = admitted()\nsave()\nreturn told\n`),
+    finish: script(`${message}${record}${finish}local told = finished()\nsave()\nreturn told\n`),
+    together: script(`${message}${record}${finish}${admit}${lua('together')}`),
     beat: script(clock + lua('beat')),
   };
 }
@@ -47,13 +53,17 @@ export async function runScript(
   { client, withinMs }: ScriptRunner,
   { sha, lua: text }: Script,
   keys: readonly string[],
-  args: readonly (string | Buffer | number)[],
+  args: readonly ScriptArgument[],
 ): Promise<unknown> {
+  const run = (command: ScriptCommand): Promise<unknown> => {
+    client.sendCommand(command);
+    return inTime(command.promise, withinMs);
+  };
   try {
-    return await inTime(client.callBuffer('evalsha', [sha, keys.length, ...keys, ...args]), withinMs);
+    return await run(new ScriptCommand('evalsha', sha, keys, args));
   } catch (error) {
     if (!isReply(error, 'NOSCRIPT')) throw error;
-    return inTime(client.callBuffer('eval', [text, keys.length, ...keys, ...args]), withinMs);
+    return run(new ScriptCommand('eval', text, keys, args));
   }
 }
 
@@ -63,11 +73,15 @@ export function isReply(error: unknown, kind?: string): boolean {
   return kind === undefined || error.message.startsWith(kind);
 }
 
+function asFunction(name: string, body: string): string {
+  return `local function ${name}()\n${body}end\n`;
+}
+
 function script(text: string): Script {
   return { lua: text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-type Part = 'clock' | 'message' | 'alone' | 'starts' | 'record' | 'admit' | 'finish' | 'beat';
+type Part = 'clock' | 'message' | 'alone' | 'starts' | 'record' | 'admit' | 'finish' | 'together' | 'beat';
 
 function lua(name: Part): string {
   return readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');

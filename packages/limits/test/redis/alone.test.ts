@@ -34,7 +34,7 @@ function parts() {
 function inCompany(limiter: Limiter): Limiter {
   return {
     async admit(admission) {
-      // The first goes at once, the others together when it is back.
+      // What comes in one turn of the event loop goes together.
       const before = limiter.peek([]);
       const beside = limiter.peek([]);
       const decision = await limiter.admit(admission);

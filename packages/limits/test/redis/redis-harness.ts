@@ -19,7 +19,7 @@ export async function sharedConnections(url: string): Promise<Connections> {
  * Limiters on one Redis, each with keys of its own, by a clock that is set by hand. One at a time: what those before have left is
  * forgotten, or every search for keys would go through all of it.
  */
-export function redisHarness(shared: Connections, client: Redis): MakeLimiter {
+export function redisHarness(shared: Connections, client: Redis, { gatherMs = 0 } = {}): MakeLimiter {
   return async (nowMs) => {
     let clockMs = nowMs;
     await client.flushdb();
@@ -32,6 +32,7 @@ export function redisHarness(shared: Connections, client: Redis): MakeLimiter {
       sliceMs: SLICE_MS,
       // A repeated denial shows older buckets; it has tests of its own.
       repeatDenials: false,
+      gatherMs,
     });
     return {
       limiter,
