@@ -49,7 +49,8 @@ function everywhere({ listenHost }: Config): boolean {
 function tryIt(config: Config, gateway: Gateway, simulated: boolean): string[] {
   const { pathPrefix } = (config.upstreams[0] ?? config).target;
   const version = pathPrefix.endsWith('/v1') ? '' : '/v1';
-  const key = simulated && !config.requireKnownKeys ? 'demo-key' : '$OPENAI_API_KEY';
+  // Where keys of ours are listed or issued, the provider's own opens nothing.
+  const key = config.requireKnownKeys ? '$YOUR_NEXUS_KEY' : simulated ? 'demo-key' : '$OPENAI_API_KEY';
   return [
     `  curl ${gateway.url}${version}/chat/completions -H "Authorization: Bearer ${key}" \\`,
     `    -H "Content-Type: application/json" \\`,

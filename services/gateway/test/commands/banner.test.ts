@@ -43,4 +43,14 @@ describe('what is said at the start', () => {
       /a {8}http:\/\/127\.0\.0\.1:8\n +default {2}http:\/\/127\.0\.0\.1:9 {2}\(a stand-in: no key needed, no bill\)\n/,
     );
   });
+
+  it('asks for the key that opens something: any at a stand-in, the provider’s own, or one of Nexus', async () => {
+    const target = 'target_url: https://api.example.com\n';
+    expect(await said(target, true)).toContain('Bearer demo-key"');
+    expect(await said(target)).toContain('Bearer $OPENAI_API_KEY"');
+    for (const simulated of [false, true])
+      expect(await said(`${target}keys: [{ id: a, key: sk-a }]\n`, simulated)).toContain(
+        'Bearer $YOUR_NEXUS_KEY"',
+      );
+  });
 });
