@@ -149,7 +149,8 @@ class WinstonLog implements Log {
       const reason = floodReason(line);
       const suppressed = reason === undefined ? 0 : this.#pass(line.keyId, reason, nowMs);
       if (suppressed === undefined) return;
-      this.#write(level, line.message, requestLineJson(line, level, nowMs, suppressed));
+      // Past winston, which would take 4 µs to hand on the finished text.
+      this.#sink.push(requestLineJson(line, level, nowMs, suppressed));
     } catch (error) {
       this.#entry('error', 'log line could not be made', { error });
     }

@@ -1,8 +1,12 @@
 import type { Config } from '@nexus/config';
 import { GatewayError, type OwnerLimits, type Usage } from '@nexus/domain';
-import { cost, type Price, PriceList, worstCost } from '@nexus/prices';
+import { cost, type Price, PriceList, type Pricing, worstCost } from '@nexus/prices';
 import type { NamedUpstream } from '../upstream/named-upstream.ts';
 import type { Exchange } from './exchange.ts';
+
+/** Models whose price is remembered within a second, and the longest of their names: clients choose them. */
+const MOST_KNOWN = 256;
+const LONGEST_KNOWN = 128;
 
 /** What calls cost, by the prices of the configuration that holds. */
 export class Prices {
@@ -10,6 +14,9 @@ export class Prices {
   #of: Config['prices'] | undefined;
   #list: PriceList | undefined;
   #provider: string | undefined;
+  /** By model, for one second: no price changes within one. Finding it anew takes 2 µs. */
+  readonly #known = new Map<string | undefined, Pricing>();
+  #knownSecond = 0;
   /** By the origins of several upstreams. */
   readonly #providers = new Map<string, string | undefined>();
 
@@ -49,8 +56,16 @@ export class Prices {
 
   #pricing(model: string | undefined, upstream: NamedUpstream | undefined, atMs: number) {
     const list = this.#current();
-    const provider = upstream ? this.#providerAt(upstream.entry.target.origin) : this.#provider;
-    return list.pricing(model, atMs, provider);
+    if (upstream) return list.pricing(model, atMs, this.#providerAt(upstream.entry.target.origin));
+    const second = Math.floor(atMs / 1_000);
+    if (second !== this.#knownSecond) this.#known.clear();
+    this.#knownSecond = second;
+    const known = this.#known.get(model);
+    if (known) return known;
+    const pricing = list.pricing(model, atMs, this.#provider);
+    if (this.#known.size < MOST_KNOWN && (model?.length ?? 0) <= LONGEST_KNOWN)
+      this.#known.set(model, pricing);
+    return pricing;
   }
 
   #providerAt(origin: string): string | undefined {
@@ -64,6 +79,7 @@ export class Prices {
       this.#list = new PriceList({ entries: prices, unknownModel });
       this.#provider = this.#list.providerAt(target.origin);
       this.#providers.clear();
+      this.#known.clear();
       this.#of = prices;
     }
     return this.#list;

@@ -1,17 +1,26 @@
-import type { BucketView } from '@nexus/domain';
+import type { BucketLimit, BucketView } from '@nexus/domain';
 import type { Dialect } from '../path/exchange.ts';
 import { goDuration } from './go-duration.ts';
 
 const FAMILIES = ['requests', 'tokens', 'input-tokens', 'output-tokens'] as const;
 type Family = (typeof FAMILIES)[number];
 
-const FAMILY_OF = {
-  requests: 'requests',
-  model_tokens: 'tokens',
-  input_tokens: 'input-tokens',
-  output_tokens: 'output-tokens',
-  usd: undefined,
-} as const;
+/** The place of a limit's family; −1: there are no headers for it. A switch, since this is asked of every bucket of every answer. */
+function placeOf(limit: BucketLimit): number {
+  if (limit.kind === 'concurrency') return -1;
+  switch (limit.counts) {
+    case 'requests':
+      return 0;
+    case 'model_tokens':
+      return 1;
+    case 'input_tokens':
+      return 2;
+    case 'output_tokens':
+      return 3;
+    case 'usd':
+      return -1;
+  }
+}
 
 const NAMES = {
   openai: (family: Family) =>
@@ -27,29 +36,26 @@ const NAMES = {
       `anthropic-ratelimit-${family}-reset`,
     ] as const,
 };
-const namesOf = (dialect: Dialect) => FAMILIES.map((family) => ({ family, names: NAMES[dialect](family) }));
-const HEADERS = { openai: namesOf('openai'), anthropic: namesOf('anthropic') };
-
-/** The bucket of a family that runs out first. */
-function tightest(buckets: readonly BucketView[], family: Family): BucketView | undefined {
-  let found: BucketView | undefined;
-  for (const view of buckets) {
-    const { limit } = view;
-    if (limit.kind === 'concurrency' || FAMILY_OF[limit.counts] !== family) continue;
-    if (found === undefined || view.available < found.available) found = view;
-  }
-  return found;
-}
+/** Of each family, in its place. */
+const HEADERS = { openai: FAMILIES.map(NAMES.openai), anthropic: FAMILIES.map(NAMES.anthropic) };
 
 /**
  * The limit headers of an answer as a flat list: of each family the tightest bucket's size, what is left of it, and the
  * time until it is full. OpenAI: `x-ratelimit-*`, Go durations; Anthropic: `anthropic-ratelimit-*`, RFC 3339.
  */
 export function limitHeaders(buckets: readonly BucketView[], dialect: Dialect, nowMs: number): string[] {
+  const tightest: (BucketView | undefined)[] = [undefined, undefined, undefined, undefined];
+  for (const view of buckets) {
+    const place = placeOf(view.limit);
+    if (place < 0) continue;
+    const found = tightest[place];
+    if (found === undefined || view.available < found.available) tightest[place] = view;
+  }
   const out: string[] = [];
-  for (const { family, names } of HEADERS[dialect]) {
-    const view = tightest(buckets, family);
-    if (view === undefined) continue;
+  const all = HEADERS[dialect];
+  for (let place = 0; place < all.length; place += 1) {
+    const [view, names] = [tightest[place], all[place]];
+    if (view === undefined || names === undefined) continue;
     const { size, available, untilFullMs } = view;
     const reset =
       dialect === 'anthropic' ? new Date(nowMs + untilFullMs).toISOString() : goDuration(untilFullMs);

@@ -135,7 +135,8 @@ export function headersAnswered(
   const out: OutgoingHttpHeader[] = [];
   for (const name of Object.keys(headers)) {
     const value = headers[name];
-    if (value === undefined || NOT_ANSWERED.has(name) || dropped.has(name) || without(name)) continue;
+    if (value === undefined || NOT_ANSWERED.has(name) || without(name)) continue;
+    if (dropped.size > 0 && dropped.has(name)) continue;
     out.push(name, value);
   }
   return out;
