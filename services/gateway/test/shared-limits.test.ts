@@ -88,6 +88,28 @@ describe.skipIf(noRedis)('gateways that share a Redis', () => {
     expect(running.simulator.hits()).toBe(0);
   });
 
+  it('let nothing through on a budget whose charge Redis can’t take, where budgets are closed; rates go on', async () => {
+    const redis = await ownRedis();
+    const running = await startWithSimulator(`
+redis_url: ${redis.url}
+redis: { command_timeout: 2s }
+on_redis_failure: { rates: local, budgets: closed }
+limits: { requests_per_minute: 100 }
+keys:
+  - { id: paid, key: sk-paid, limits: { usd_per_day: 10 } }
+  - { id: free, key: sk-free }
+`);
+    const ask = (key: string) => running.chat({ max_tokens: 5 }, { authorization: `Bearer ${key}` });
+    expect((await ask('sk-paid')).status).toBe(200);
+    await redis.process.stop('SIGKILL');
+    const refused = await Promise.all(Array.from({ length: 20 }, () => ask('sk-paid')));
+    expect(refused.map(({ status }) => status)).toEqual(refused.map(() => 503));
+    expect(running.simulator.hits()).toBe(1);
+    expect((await ask('sk-free')).status).toBe(200);
+    await ownRedis([], { port: redis.port });
+    await until(async () => (await ask('sk-paid')).status === 200, PATIENT);
+  });
+
   it('tell nobody the password of Redis', async () => {
     const redis = await ownRedis(['--requirepass', 'another'], { password: 'another' });
     const url = redis.url.replace('redis://', 'redis://:hidden-canary@');
