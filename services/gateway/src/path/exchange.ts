@@ -44,48 +44,48 @@ export interface Exchange {
   /** The client's address, as far as it can be believed. */
   readonly client: string | undefined;
 
-  identity?: Identity;
-  customer?: Customer;
-  feature?: string;
+  identity?: Identity | undefined;
+  customer?: Customer | undefined;
+  feature?: string | undefined;
   /** The whole body of a metered call, as it came. */
-  body?: Uint8Array;
-  reading?: CallReading;
+  body?: Uint8Array | undefined;
+  reading?: CallReading | undefined;
   /** What its model costs; absent: not known, and nothing is charged for it. */
-  price?: Price;
-  costNanoUsd?: number;
-  decision?: Decision;
+  price?: Price | undefined;
+  costNanoUsd?: number | undefined;
+  decision?: Decision | undefined;
   /** Limits that are only tried. */
-  trial?: ShadowTrial;
+  trial?: ShadowTrial | undefined;
   /** Those of them that would have refused it. */
-  shadowed?: readonly string[];
+  shadowed?: readonly string[] | undefined;
   /** The reply of a limit that refused. */
-  refusal?: RefusalReply;
-  limiterMs?: number;
+  refusal?: RefusalReply | undefined;
+  limiterMs?: number | undefined;
   /** How long it waited for its turn. */
-  waitedMs?: number;
+  waitedMs?: number | undefined;
   /** Output tokens held for the answer. */
-  reservedOutputTokens?: number;
+  reservedOutputTokens?: number | undefined;
   /** Where it is to go; absent: there is one upstream alone. */
-  chosen?: NamedUpstream;
+  chosen?: NamedUpstream | undefined;
   /** Its last sending, where there are several upstreams. */
-  attempt?: Attempt;
+  attempt?: Attempt | undefined;
   /** The sendings before that one. */
-  givenUp?: GivenUp[];
+  givenUp?: GivenUp[] | undefined;
   /** True once the request was handed to a connected upstream socket: from then on it may have been worked on. */
   sent: boolean;
   /** True once the client was asked for its body, where it waits to be asked (`Expect: 100-continue`). */
   bodyAsked: boolean;
-  upstreamStatus?: number;
-  upstreamRequestId?: string;
-  upstreamStartedMs?: number;
-  firstByteMs?: number;
+  upstreamStatus?: number | undefined;
+  upstreamRequestId?: string | undefined;
+  upstreamStartedMs?: number | undefined;
+  firstByteMs?: number | undefined;
   /** When the first event of the answer came, by the path's clock. */
-  firstDataMs?: number;
-  usage?: Usage;
+  firstDataMs?: number | undefined;
+  usage?: Usage | undefined;
   /** From the answer's end until its usage was settled. */
-  settlementMs?: number;
+  settlementMs?: number | undefined;
   ending: Ending;
-  errorCode?: ErrorCode;
+  errorCode?: ErrorCode | undefined;
   /** What failed inside, for the log. */
   cause?: unknown;
   bytesIn: number;
