@@ -18,3 +18,9 @@ export function loadCheckedConfig(options: LoadOptions): LoadedConfig {
     }),
   );
 }
+
+/** Says what is wrong with a configuration; the exit code: 2 where the command line is, else 1. */
+export function sayProblems(found: ConfigProblems): number {
+  process.stderr.write(`${found}\n`);
+  return found.problems.some(({ file }) => file === 'command line') ? 2 : 1;
+}

@@ -1,6 +1,6 @@
 import { ConfigProblems, describeLimits } from '@nexus/config';
 import { isHelp } from '../help-words.ts';
-import { loadCheckedConfig } from '../load-config.ts';
+import { loadCheckedConfig, sayProblems } from '../load-config.ts';
 
 const HELP = `nexus check [FILE]: test a configuration without starting anything.
 
@@ -40,7 +40,6 @@ export function check(args: readonly string[]): number {
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigProblems)) throw error;
-    process.stderr.write(`${error}\n`);
-    return 1;
+    return sayProblems(error);
   }
 }

@@ -1,7 +1,7 @@
-import { ConfigProblems, type LoadedConfig } from '@nexus/config';
+import { type Config, ConfigProblems, type LoadedConfig } from '@nexus/config';
 import { createLog, type Log } from '@nexus/observe';
 import { type Gateway, startGateway } from '../gateway.ts';
-import { loadCheckedConfig } from '../load-config.ts';
+import { loadCheckedConfig, sayProblems } from '../load-config.ts';
 import { VERSION } from '../version.ts';
 import { banner } from './banner.ts';
 import { startStandIn } from './simulate.ts';
@@ -14,9 +14,9 @@ export async function serve(given: readonly string[]): Promise<number> {
   const target = standIn ? ['--target-url', standIn.url] : [];
   const args = [...settings, ...target];
   const loaded = readConfig(args);
-  if (loaded === undefined) {
+  if (typeof loaded === 'number') {
     await standIn?.close();
-    return 1;
+    return loaded;
   }
   const { config } = loaded;
   const log = createLog({ level: config.logLevel });
@@ -36,13 +36,13 @@ function load(args: readonly string[], isReload: boolean): LoadedConfig {
   return loadCheckedConfig({ args, env: process.env, cwd: process.cwd(), isReload });
 }
 
-function readConfig(args: readonly string[]): LoadedConfig | undefined {
+/** The configuration; where it is bad, which has been said, the exit code. */
+function readConfig(args: readonly string[]): LoadedConfig | number {
   try {
     return load(args, false);
   } catch (error) {
     if (!(error instanceof ConfigProblems)) throw error;
-    process.stderr.write(`${error}\n`);
-    return undefined;
+    return sayProblems(error);
   }
 }
 
@@ -54,23 +54,33 @@ async function startOrSay(
   try {
     return await startGateway(loaded, log, reload);
   } catch (error) {
-    const remedy = listenRemedy(error);
-    if (remedy === undefined) throw error;
-    const { listenHost, listenPort } = loaded.config;
-    process.stderr.write(`nexus: ${listenHost}:${listenPort}: ${remedy}\n`);
+    const why = listenProblem(error, loaded.config);
+    if (why === undefined) throw error;
+    process.stderr.write(`nexus: ${why}\n`);
     return undefined;
   }
 }
 
-function listenRemedy(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  switch (code) {
+/** Which address can't be listened on, why, and what to do; undefined: the error is another one. */
+function listenProblem(error: unknown, { listenHost, listenPort, admin }: Config): string | undefined {
+  if (!(error instanceof Error && 'code' in error)) return undefined;
+  const atPort = 'port' in error ? error.port : undefined;
+  const isAdmin = admin !== undefined && atPort === admin.port && admin.port !== listenPort;
+  const host = isAdmin ? admin.host : listenHost;
+  const port = isAdmin ? admin.port : listenPort;
+  const flag = (free: number) => (isAdmin ? `--admin-listen ${host}:${free}` : `--listen-port ${free}`);
+  switch (error.code) {
     case 'EADDRINUSE':
-      return 'the port is in use. Stop what listens there, or choose another: --listen-port 8081';
+      return `${host}:${port}: the port is in use. Stop what listens there, or choose another: ${flag(isAdmin ? 9091 : 8081)}`;
     case 'EACCES':
-      return 'this port is not allowed to this user. Choose one above 1023: --listen-port 8080';
+      return `${host}:${port}: this port is not allowed to this user. Choose one above 1023: ${flag(isAdmin ? 9090 : 8080)}`;
     case 'EADDRNOTAVAIL':
-      return 'this machine has no such address. Set listen_host to one of its own, such as 0.0.0.0';
+      return `${host}:${port}: this machine has no such address. Set ${isAdmin ? 'admin.listen' : 'listen_host'} to one of its own, such as 127.0.0.1`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      if (!('hostname' in error) || (error.hostname !== listenHost && error.hostname !== admin?.host))
+        return undefined;
+      return `${error.hostname}: there is no such host to listen on. Write an address of this machine, such as 127.0.0.1`;
     default:
       return undefined;
   }

@@ -64,12 +64,20 @@ export function refusalReply(denied: Denied, model: string | undefined, nowMs: n
   if (retryAfterMs === 'never' && isMoney) return quota(`${where}, which is more than all of it`, name);
   if (retryAfterMs === 'never') return tooLarge(refusal, name, type, where);
   if (limit.kind === 'calendar') {
-    const renews = new Date(nowMs + retryAfterMs).toISOString();
-    return quota(`${where}. It renews at ${renews}, in ${goDuration(retryAfterMs)}`, name);
+    return quota(
+      `${where}. It renews at ${renewal(nowMs + retryAfterMs)}, in ${goDuration(retryAfterMs)}`,
+      name,
+    );
   }
   const message = `Rate limit reached ${where}. Please try again in ${goDuration(retryAfterMs)}. Limit: ${name}${refill(limit)}.`;
   const shouldRetry = retryAfterMs > LONGEST_SLEEP_MS ? false : undefined;
   return { type, code: 'rate_limit_exceeded', message, limit: name, retryAfterMs, shouldRetry };
+}
+
+/** Days and months begin on whole minutes; `nearMs` is off by what lies between the keeper's clock and ours. */
+function renewal(nearMs: number): string {
+  const minuteMs = 60_000;
+  return new Date(Math.round(nearMs / minuteMs) * minuteMs).toISOString();
 }
 
 function quota(what: string, name: string): RefusalReply {

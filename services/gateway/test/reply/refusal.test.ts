@@ -106,6 +106,22 @@ describe('the reply to a denial', () => {
     expect(reply.message).toContain('It renews at 2026-11-23T00:00:00.000Z, in 3h0m0s.');
   });
 
+  it.each([-700, 8, 1_300])(
+    'says the minute at which a day begins, %i ms of another clock aside',
+    (offMs) => {
+      const day: BucketLimit = {
+        kind: 'calendar',
+        name: 'usd_per_day',
+        counts: 'usd',
+        period: 'day',
+        amount: 100,
+        timeZone: 'UTC',
+      };
+      const { message } = refusalReply(denied(day, 100, 90, 20, 3 * 3_600_000 + offMs), 'm', NOW);
+      expect(message).toContain('It renews at 2026-11-23T00:00:00.000Z, in ');
+    },
+  );
+
   it('refuses what is larger than any single request may be', () => {
     const reply = sizeReply('key:a', { kind: 'size', name: 'max_output_tokens', amount: 100 }, 200, 'm');
     expect(reply).toMatchObject({
