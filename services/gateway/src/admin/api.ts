@@ -3,7 +3,7 @@ import type { Log } from '@nexus/observe';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { AdminDoor } from './door.ts';
 import { openApi } from './openapi.ts';
-import { NOT_FOUND, ProblemError, sendProblem, UNREADABLE_PATH } from './problem.ts';
+import { METHOD_NOT_ALLOWED, NOT_FOUND, ProblemError, sendProblem, UNREADABLE_PATH } from './problem.ts';
 
 /** What a call answers: JSON, or a text of its own type. */
 export type AdminAnswer =
@@ -48,15 +48,46 @@ export function addAdminApi(app: Express, routes: readonly AdminRoute[], door: A
     res.json(openApi(routes));
   });
   const readJson = express.json({ limit: LARGEST_BODY, strict: true });
-  for (const route of routes) {
-    const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    api[route.method](path, (req, res) => {
+  for (const route of routes)
+    api[route.method](expressPath(route.path), (req, res) => {
       void serve(route, req, res, { door, readJson, log });
     });
-  }
+  for (const [path, methods] of methodsByPath(routes))
+    api.all(path, (_req, res) => {
+      res.set('allow', methods.join(', '));
+      sendProblem(res, METHOD_NOT_ALLOWED);
+    });
   app.use((req, res, next) => api(req, res, next));
   app.use('/admin', unreadablePath);
   app.use('/admin', (_req, res) => sendProblem(res, NOT_FOUND));
+}
+
+/** `/admin/v1/keys/{id}` as Express writes it. */
+function expressPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+/** What may be done at each path, as `Allow` says it (RFC 9110 §10.2.1). */
+function methodsByPath(routes: readonly AdminRoute[]): Map<string, string[]> {
+  const methods = new Map<string, string[]>();
+  for (const { path, method } of routes) {
+    const known = methods.get(expressPath(path)) ?? [];
+    methods.set(expressPath(path), [
+      ...known,
+      ...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]),
+    ]);
+  }
+  return methods;
+}
+
+/** A slip in a query must not pass for a question about everything. */
+function checkQuery(route: AdminRoute, req: Request): void {
+  const known = Object.keys(route.query ?? {});
+  for (const [name, value] of Object.entries(req.query)) {
+    if (known.includes(name) && typeof value === 'string') continue;
+    const takes = known.length === 0 ? 'no query' : `these in its query, each once: ${known.join(', ')}`;
+    throw new ProblemError({ status: 400, title: 'Bad Request', detail: `This call takes ${takes}.` });
+  }
 }
 
 /** A path with broken percent-encoding is Express' error, and the caller's (RFC 3986 §2.1). */
@@ -74,6 +105,7 @@ async function serve(
   try {
     // Nobody unknown makes Nexus read a body.
     const by = await door.enter(req, route.scope);
+    checkQuery(route, req);
     const body = route.body === undefined ? undefined : await bodyOf(req, res, readJson);
     const answer = await route.handle({ req, body, by });
     if ('text' in answer) res.type(answer.type).send(answer.text);

@@ -37,6 +37,12 @@ export const NOT_FOUND: Problem = {
   detail: 'There is nothing here. GET /admin/openapi.json lists what there is.',
 };
 
+export const METHOD_NOT_ALLOWED: Problem = {
+  status: 405,
+  title: 'Method Not Allowed',
+  detail: 'This cannot be done here; `allow` says what can. GET /admin/openapi.json lists what there is.',
+};
+
 export const UNREADABLE_PATH: Problem = {
   status: 400,
   title: 'Bad Request',

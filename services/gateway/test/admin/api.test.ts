@@ -91,13 +91,40 @@ describe('the admin API', () => {
     for (const path of ['/admin', '/admin/v1/nothing', '/admin/v1/config/x'])
       expect((await ask(running, path, READER)).status).toBe(404);
     expect((await ask(running, '/admin/v1/limits?owner=team:nobody', READER)).status).toBe(404);
-    expect((await ask(running, '/admin/v1/limits?owner=a&owner=b', READER)).status).toBe(404);
-    expect((await ask(running, '/admin/v1/config', READER, { method: 'DELETE' })).status).toBe(404);
     const outside = await fetch(`${running.url}/admin/v1/config`, {
       headers: { authorization: `Bearer ${READER}` },
     });
     expect(outside.status).toBe(401);
     expect((await outside.text()).includes('invalid_api_key')).toBe(true);
+  });
+
+  it('says what may be done where something else was asked for', async () => {
+    const running = await startWithSimulator(SETTINGS);
+    const patched = await ask(running, '/admin/v1/keys', KEEPER, { method: 'PATCH' });
+    expect([patched.status, patched.headers.get('allow'), patched.body.status]).toEqual([
+      405,
+      'GET, HEAD, POST',
+      405,
+    ]);
+    const deleted = await ask(running, '/admin/v1/config', READER, { method: 'DELETE' });
+    expect([deleted.status, deleted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it('refuses a query with a slip in it, rather than answer for everything', async () => {
+    const running = await startWithSimulator(SETTINGS);
+    for (const query of [
+      'limits?ownr=team:search',
+      'limits?owner=gateway&owner=team:search',
+      'config?all=1',
+    ]) {
+      const answer = await ask(running, `/admin/v1/${query}`, READER);
+      expect([query, answer.status, answer.headers.get('content-type')]).toEqual([
+        query,
+        400,
+        'application/problem+json; charset=utf-8',
+      ]);
+    }
+    expect((await ask(running, '/admin/v1/limits?owner=team:search', READER)).status).toBe(200);
   });
 
   it('takes a token over from a changed configuration', async () => {
