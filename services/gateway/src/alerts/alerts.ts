@@ -1,8 +1,8 @@
 import type { Alerts } from '@nexus/config';
-import type { BucketView, Demand, Settlement } from '@nexus/domain';
+import type { BucketView, Demand, Denied, Settlement } from '@nexus/domain';
 import type { Log } from '@nexus/observe';
 import { formatUsd } from '@nexus/prices';
-import { type Reached, thresholdsReached } from './thresholds.ts';
+import { type Reached, spentBy, thresholdsReached } from './thresholds.ts';
 import { post } from './webhook.ts';
 
 /** Takes an alert for one instance of all: true for the first that asks. Rejects where nobody can tell. */
@@ -35,13 +35,21 @@ export class BudgetAlerts {
 
   /** Looks at the buckets of a settled request; what must be told is told later. */
   look(views: readonly BucketView[], reserved: Demand, used: Settlement): void {
-    for (const reached of thresholdsReached(views, reserved, used, Date.now())) {
-      if (this.#told.has(reached.id)) continue;
-      if (this.#told.size >= REMEMBERED) this.#told.clear();
-      this.#told.add(reached.id);
-      const telling = this.#tell(reached).finally(() => this.#underWay.delete(telling));
-      this.#underWay.add(telling);
-    }
+    for (const reached of thresholdsReached(views, reserved, used, Date.now())) this.#tellOnce(reached);
+  }
+
+  /** Looks at a refusal: it may be the first to show that a budget is spent. */
+  lookAtRefusal(denied: Denied): void {
+    const reached = spentBy(denied, Date.now());
+    if (reached) this.#tellOnce(reached);
+  }
+
+  #tellOnce(reached: Reached): void {
+    if (this.#told.has(reached.id)) return;
+    if (this.#told.size >= REMEMBERED) this.#told.clear();
+    this.#told.add(reached.id);
+    const telling = this.#tell(reached).finally(() => this.#underWay.delete(telling));
+    this.#underWay.add(telling);
   }
 
   /** Ends what is on its way. */

@@ -1,4 +1,4 @@
-import type { BucketView, CalendarLimit, Demand, Settlement } from '@nexus/domain';
+import type { BucketView, CalendarLimit, Demand, Denied, Settlement } from '@nexus/domain';
 import { windowAt, windowEndMs } from '@nexus/limits';
 
 /** A limit of a day or month that is used up to a threshold. */
@@ -33,13 +33,39 @@ export function thresholdsReached(
     const now = size - available - unitsOf(limit, reserved) + unitsOf(limit, used);
     for (const threshold of limit.alertAt) {
       if (now * 100 < threshold * size) break;
-      const { timeZone, period, amount } = limit;
-      const window = windowAt(timeZone, period, nowMs);
-      const id = [owner, limit.name, amount, threshold, window].join(' ');
-      reached.push({ owner, limit, threshold, used: now, endMs: windowEndMs(timeZone, period, window), id });
+      reached.push(reachedAt(owner, limit, threshold, now, nowMs));
     }
   }
   return reached;
+}
+
+/** A limit that refuses from here on is spent, though what is left of it was never used. */
+const SPENT_PERCENT = 90;
+
+/**
+ * 100 %, where a refusal shows that it is as good as reached: what is left of the day or month is not enough for a request, which a whole one
+ * would let through. Budgets seldom end to the nano-dollar. Not where what is left is much, and the request was just large; not
+ * where an instance spoke for its own part of the limit.
+ */
+export function spentBy({ refusal, retryAfterMs, degraded }: Denied, nowMs: number): Reached | undefined {
+  const { owner, limit, used, size } = refusal;
+  if (limit.kind !== 'calendar' || limit.alertAt?.includes(100) !== true) return undefined;
+  if (degraded || retryAfterMs === 'never' || size === 0 || used * 100 < SPENT_PERCENT * size)
+    return undefined;
+  return reachedAt(owner, limit, 100, used, nowMs);
+}
+
+function reachedAt(
+  owner: string,
+  limit: CalendarLimit,
+  threshold: number,
+  used: number,
+  nowMs: number,
+): Reached {
+  const { name, timeZone, period, amount } = limit;
+  const window = windowAt(timeZone, period, nowMs);
+  const id = [owner, name, amount, threshold, window].join(' ');
+  return { owner, limit, threshold, used, endMs: windowEndMs(timeZone, period, window), id };
 }
 
 /** Units of what is held until the end; requests are charged at once, and stay. */

@@ -9,6 +9,8 @@ import {
 } from '@nexus/domain';
 import type { Ledger } from '@nexus/ledger';
 import { type LearnedOutput, outputToReserve, sizeRefusal } from '@nexus/limits';
+import { hasOutput } from '@nexus/tokens';
+import type { BudgetAlerts } from '../alerts/alerts.ts';
 import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
 import { type RefusalReply, refusalReply, sizeReply } from '../reply/refusal.ts';
 import { chargedTo, type Exchange } from './exchange.ts';
@@ -43,6 +45,7 @@ export interface AdmitParts {
   readonly learned: LearnedOutput;
   readonly prices: Prices;
   readonly budgets: ChangedBudgets;
+  readonly alerts: Pick<BudgetAlerts, 'lookAtRefusal'>;
   /** Absent: nobody keeps records. */
   readonly ledger?: Pick<Ledger, 'isFull'> | undefined;
   readonly turns: Turns;
@@ -64,7 +67,7 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
   const inputTokens = reading?.inputTokens ?? 0;
   if (reading) {
     const { statedOutputTokens, choices } = reading;
-    if (exchange.kind !== 'embedding') {
+    if (exchange.kind && hasOutput(exchange.kind, reading.stream)) {
       const learnedTokens = learned.expect(identity?.principal.keyId ?? '', reading.model ?? '');
       const policy = config.reserve;
       outputTokens = outputToReserve({
@@ -94,7 +97,10 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
   const demand = { requests: 1, inputTokens, outputTokens, nanoUsd };
   const decision = await askLimiter(exchange, parts, owners, demand);
   exchange.decision = decision;
-  if (!decision.admitted) return { passes: false, reply: refusalReply(decision, reading?.model, Date.now()) };
+  if (!decision.admitted) {
+    parts.alerts.lookAtRefusal(decision);
+    return { passes: false, reply: refusalReply(decision, reading?.model, Date.now()) };
+  }
   const trial = ShadowTrial.begin(parts.limiter, exchange.id, owners, demand);
   if (trial) exchange.trial = trial;
   const { reservation, startsInMs } = decision;
@@ -110,8 +116,8 @@ const LONGEST_ANSWER = 128_000;
 
 /** Output tokens that budgets must hold: with `reserve: strict` never less than the answer may have, also where the call doesn't say. */
 function outputToPay({ reading, kind }: Exchange, { reserve }: Config, outputTokens: number): number {
-  if (reserve !== 'strict' || kind === 'embedding') return outputTokens;
-  if (reading === undefined || reading.statedOutputTokens !== undefined) return outputTokens;
+  if (reserve !== 'strict' || reading === undefined || kind === undefined) return outputTokens;
+  if (!hasOutput(kind, reading.stream) || reading.statedOutputTokens !== undefined) return outputTokens;
   return Math.max(outputTokens, LONGEST_ANSWER * Math.max(1, reading.choices));
 }
 

@@ -84,6 +84,35 @@ describe('a budget that is being spent', () => {
     expect(running.logText()).not.toContain('hidden');
   });
 
+  it('is told to be spent when what is left is too little for a request, once', async () => {
+    const { posts, url } = await receiver();
+    const running = await startWithSimulator(
+      `prices: { plain: { usd_per_call: 0.3 } }\nlimits: { usd_per_day: { limit: 1, alert_at: [100%] } }\nalerts: { webhook: "${url}" }`,
+    );
+    await spend(running, 3);
+    for (let count = 0; count < 3; count += 1) expect((await call(running)).status).toBe(429);
+    await until(() => posts.length === 1, PATIENT);
+    expect(told(running).map((line) => [line.threshold_percent, line.used, line.amount])).toEqual([
+      [100, '$0.90', '$1.00'],
+    ]);
+    expect(posts).toHaveLength(1);
+  });
+
+  it.each([
+    ['much is left, and a request was just dear', 'usd_per_day: { limit: 1, alert_at: [100%] }', 1, 0.6],
+    ['a request is dearer than all of it', 'usd_per_day: { limit: 0.5, alert_at: [100%] }', 0, 0.6],
+    ['nobody asked to be told of 100 %', 'usd_per_day: { limit: 1, alert_at: [99%] }', 3, 0.3],
+  ])('is not told to be spent where %s', async (_name, limit, calls, usd) => {
+    const running = await startWithSimulator(
+      `prices: { plain: { usd_per_call: ${usd} } }\nlimits: { ${limit} }`,
+    );
+    await spend(running, calls);
+    expect((await call(running)).status).toBe(429);
+    // What is told is told in the turns after the refusal; closing waits for it.
+    await running.gateway.close(0);
+    expect(told(running)).toEqual([]);
+  });
+
   it('is told as Slack takes it', async () => {
     const { posts, url } = await receiver();
     const running = await startWithSimulator(
