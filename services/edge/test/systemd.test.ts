@@ -39,6 +39,12 @@ describe('deploy/systemd/nexus.service', () => {
     },
   );
 
+  it('leaves the gateway a place for its ledger, and says which', () => {
+    const place = `/var/lib/${/^StateDirectory=(\w+)$/m.exec(unit)?.[1]}/nexus.db`;
+    const readme = readFileSync(new URL('../../../deploy/systemd/README.md', import.meta.url), 'utf8');
+    expect(readme).toContain(`ledger: { path: ${place} }`);
+  });
+
   it('gives the gateway longer to end than it drains', () => {
     const schema = JSON.parse(
       readFileSync(new URL('../../../docs/config.schema.json', import.meta.url), 'utf8'),
