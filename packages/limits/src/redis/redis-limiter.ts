@@ -30,7 +30,7 @@ import { SureDenials } from './sure-denials.ts';
 
 const MAX_QUEUED = 100_000;
 const RETRY_MS = 250;
-/** A settlement in a call of its own costs this process some 55 µs, in an admission's call 5. */
+/** So that 0.15 calls a request are enough at 16 connections, in place of 0.4; to send one takes 35 – 45 µs. */
 const GATHER_MS = 5;
 /** How long closing waits for the last ends to reach Redis. */
 const CLOSING_MS = 2_000;

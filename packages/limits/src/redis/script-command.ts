@@ -7,7 +7,7 @@ const CRLF = '\r\n';
 
 /**
  * EVALSHA, or EVAL, as it goes to Redis (RESP2, bulk strings). It is written into one buffer: ioredis makes three of each argument as soon
- * as one of them is a buffer, and joins them all, which takes 10 µs of the 35 that a call costs this process.
+ * as one of them is a buffer, and joins them all. With 13 arguments that is 13 – 20 µs to make and write a command; this way, 7 – 10.
  */
 export class ScriptCommand extends Command {
   readonly #keys: readonly string[];
