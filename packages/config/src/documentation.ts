@@ -60,6 +60,19 @@ fractions: for one request in two seconds write \`requests_per_minute: 30\`.
 |---|---|
 `;
 
+const READ = `
+## What is read
+
+The body of a POST is read, whatever stands before these ends of its path: \`chat/completions\`, \`completions\`, \`embeddings\`, \`responses\`, \`messages\`,
+\`images/generations\`, \`audio/speech\`, \`moderations\` and \`rerank\`. It must be JSON and no larger than \`body_limit\`. Its model is known, and its tokens are counted before it goes; what an
+answer used is taken from the \`usage\` in it, or counted where it is text. Audio without a usage and a moderation have no output, and images that report no
+tokens cost what \`usd_per_call\` in \`prices\` says.
+
+All else passes as it comes, unread: uploads and whatever is multipart (\`images/edits\`, \`audio/transcriptions\`), files, batches, WebSockets, unknown paths. It takes requests and slots, and its
+tokens where its answer is JSON with a \`usage\`; but it has no model, so no list of \`models\`, no \`models.<pattern>.limits\` and no price holds for it. An image, speech or rerank call
+that names no model gets a 404 where a list of \`models\` binds it; a moderation that names none is one of \`omni-moderation-latest\`.
+`;
+
 const KEYS = `
 ## Keys
 
@@ -115,12 +128,12 @@ const MONEY = `
 
 \`usd_per_day\` and \`usd_per_month\` are budgets: \`50\`, \`0.25\` or \`{ limit: 50, alert_at: [50%, 80%, 100%] }\`, in US dollars with nine decimals at most, for a key, a
 team, a feature, a customer (by its tier), a model or the gateway. What a call may cost is reserved before it goes and settled by what it cost, in integer nano-dollars. A budget that
-is spent answers 429 \`insufficient_quota\` until the day or month ends, or until it is raised: here, or while Nexus runs ([budgets.md](budgets.md)). What isn't read (images, audio, files, batches, WebSockets, unknown paths) and what has no price is charged nothing,
+is spent answers 429 \`insufficient_quota\` until the day or month ends, or until it is raised: here, or while Nexus runs ([budgets.md](budgets.md)). What [isn't read](#what-is-read) and what has no price is charged nothing,
 and refused like all else once a budget is spent; only looking and deleting (GET, HEAD, DELETE) go on. A call's answer says in \`x-nexus-cost\` what it cost, where that is known when its head goes; a stream says it in a
 comment behind its last event, to a client that sends \`x-nexus-cost: comment\`.
 
 However many calls come at once, and to however many gateways, they can't overspend a budget together: with \`reserve: strict\` by nothing, as far as the prompt is counted as its maker counts it. A call that
-doesn't say how long its answer may be then holds the price of 128,000 tokens, the longest answer that there is: say \`max_tokens\`. With \`reserve: learned\`, the default, by no more than what the answers that are under
+doesn't say how long its answer may be then holds the price of 128,000 tokens, the longest answer that there is: say \`max_tokens\`. An image can't say it, and holds as much. With \`reserve: learned\`, the default, by no more than what the answers that are under
 way cost beyond what is held for them; nothing more passes until the day or month ends.
 
 Prices are the published ones of the models' makers, by date; \`prices\` overrides and adds:
@@ -231,6 +244,7 @@ export function configurationMarkdown(): string {
     ...lists,
     LIMITS,
     ...limits,
+    READ,
     KEYS,
     GOVERNANCE,
     MONEY,

@@ -6,7 +6,7 @@ import { deleteFile, fileContent, listFiles, retrieveFile, uploadFile } from './
 import { generateImages, moderate, speak, transcribe } from './endpoints/media.ts';
 import { countMessageTokens, messages } from './endpoints/messages.ts';
 import { listModels, retrieveModel } from './endpoints/models.ts';
-import { responses } from './endpoints/responses.ts';
+import { countResponseTokens, responses } from './endpoints/responses.ts';
 import type { Api } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -18,6 +18,7 @@ const ROUTES: readonly (readonly [method: string, path: string, endpoint: Endpoi
   ['POST', '/completions', completions],
   ['POST', '/embeddings', embeddings],
   ['POST', '/responses', responses],
+  ['POST', '/responses/input_tokens', countResponseTokens],
   ['POST', '/messages', messages],
   ['POST', '/messages/count_tokens', countMessageTokens],
   ['GET', '/models', listModels],

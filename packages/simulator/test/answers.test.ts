@@ -230,6 +230,9 @@ describe('the other calls', () => {
     const images = await jsonOf(await call('/v1/images/generations', { prompt: 'A cat', n: 2 }));
     expect(images.data).toHaveLength(2);
     expect(at(images, 'usage', 'output_tokens')).toBe(544);
+    const counted = await jsonOf(await call('/v1/responses/input_tokens', { model: 'o3', input: 'Hello' }));
+    expect(counted).toMatchObject({ object: 'response.input_tokens', input_tokens: expect.any(Number) });
+    expect(counted.input_tokens).toBeGreaterThan(0);
     const moderated = await jsonOf(await call('/v1/moderations', { input: ['a', 'b'] }));
     expect(moderated.results).toHaveLength(2);
     const speech = await call('/v1/audio/speech', { model: 'tts-1', input: 'Hello', voice: 'x' });

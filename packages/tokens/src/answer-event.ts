@@ -116,6 +116,12 @@ function readTyped(type: string, event: JsonObject, into: AnswerRecord): void {
       if (isObject(event.response)) into.report(event.response.usage);
       into.finished = true;
       return;
+    case 'image_generation.completed':
+    case 'image_edit.completed':
+    case 'speech.audio.done':
+      into.report(event.usage);
+      into.finished = true;
+      return;
     default:
       // Text, refusals, reasoning, arguments; audio is base64 and no text.
       if (type.startsWith('response.') && type.endsWith('.delta') && !type.endsWith('audio.delta')) {

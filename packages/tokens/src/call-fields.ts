@@ -1,22 +1,25 @@
 import { GatewayError } from '@nexus/domain';
 import { askUsage, type Splice } from './ask-usage.ts';
-import type { CallKind } from './call-kind.ts';
-import { fieldOf, isArray, type JsonObject } from './json-value.ts';
+import { answersText, type CallKind } from './call-kind.ts';
+import { fieldOf, isArray, type JsonObject, textField } from './json-value.ts';
 import type { Span, TopLevelScan } from './top-level-scan.ts';
 
 /** What admission needs of a metered call. */
 export interface CallReading {
+  /** As the call names it; a moderation that names none has OpenAI's default. */
   readonly model: string | undefined;
+  /** It asks for a stream of events: by `stream`, speech by `stream_format`. */
   readonly stream: boolean;
   /** Finite, an integer ≥ 0. */
   readonly inputTokens: number;
   /** `estimated` once any part of it was: media, text beyond what is counted, or a body that wasn't read as JSON. */
   readonly inputSource: 'counted' | 'estimated';
-  /** Answers asked for: the larger of `n` and `best_of`, for each prompt of a completion. 1 to 2^31. */
+  /** Answers or images asked for: the larger of `n` and `best_of`, for each prompt of a completion. 1 to 2^31. */
   readonly choices: number;
   /**
    * The larger of `max_tokens`, `max_completion_tokens` and `max_output_tokens`, for each choice; 0 to 2^31. Undefined
-   * where the call states none, or only what is no number or below 0 (which some upstreams read as "no bound").
+   * where the call states none, or only what is no number or below 0 (which some upstreams read as "no bound"), and in calls
+   * whose answer is no text: nothing there obeys these fields.
    */
   readonly statedOutputTokens: number | undefined;
   /** The end user as the body names it: `user`, and its newer name. */
@@ -31,6 +34,7 @@ export const METERED_FIELDS: ReadonlySet<string> = new Set([
   'model',
   'stream',
   'stream_options',
+  'stream_format',
   'n',
   'best_of',
   'max_tokens',
@@ -39,6 +43,8 @@ export const METERED_FIELDS: ReadonlySet<string> = new Set([
   'messages',
   'input',
   'prompt',
+  'query',
+  'documents',
   'system',
   'tools',
   'functions',
@@ -56,8 +62,23 @@ function amountOf(value: unknown): number | undefined {
   return typeof value === 'number' && value >= 0 ? Math.min(Math.ceil(value), LARGEST) : undefined;
 }
 
+/** OpenAI's API reference, moderations, `model`. */
+const DEFAULT_MODERATION = 'omni-moderation-latest';
+
+/** The model of a call. */
+export function modelOf(kind: CallKind, call: JsonObject): string | undefined {
+  const isDefault = kind === 'moderation' && (!Object.hasOwn(call, 'model') || call.model === null);
+  return isDefault ? DEFAULT_MODERATION : textField(call, 'model');
+}
+
+/** Whether a call asks for a stream of events. */
+export function asksStream(kind: CallKind, call: JsonObject): boolean {
+  return call.stream === true || (kind === 'speech' && call.stream_format === 'sse');
+}
+
 /** The larger of the three ways to state a bound: whichever the upstream obeys, the hold covers it. */
-export function statedOutputTokens(call: JsonObject): number | undefined {
+export function statedOutputTokens(kind: CallKind, call: JsonObject): number | undefined {
+  if (!answersText(kind)) return undefined;
   return larger(
     larger(amountOf(call.max_tokens), amountOf(call.max_completion_tokens)),
     amountOf(call.max_output_tokens),
@@ -70,7 +91,7 @@ function larger(one: number | undefined, other: number | undefined): number | un
 
 /** How many answers a call asks for. */
 export function choicesOf(kind: CallKind, call: JsonObject): number {
-  if (kind !== 'chat' && kind !== 'completion') return 1;
+  if (kind !== 'chat' && kind !== 'completion' && kind !== 'image') return 1;
   let choices = Math.max(1, amountOf(call.n) ?? 1);
   if (kind === 'completion') {
     choices = Math.max(choices, amountOf(call.best_of) ?? 1) * promptsOf(fieldOf(call, 'prompt'));

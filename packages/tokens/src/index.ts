@@ -1,6 +1,6 @@
 export type { Splice } from './ask-usage.ts';
 export type { CallReading } from './call-fields.ts';
-export type { CallKind } from './call-kind.ts';
+export { type CallKind, hasOutput } from './call-kind.ts';
 export { CallReader, type CallReaderOptions } from './call-reader.ts';
 export { countTokens } from './count.ts';
 export { type EncodingName, encodingOf } from './encoding.ts';

@@ -6,10 +6,11 @@
 
 import type { Usage } from '@nexus/domain';
 import { EncodedMeter } from './answer-encoded.ts';
+import { ImageMeter } from './answer-image.ts';
 import { JsonMeter } from './answer-json.ts';
 import { StreamMeter } from './answer-stream.ts';
 import type { CountText } from './answer-text.ts';
-import type { CallKind } from './call-kind.ts';
+import { answersText, type CallKind } from './call-kind.ts';
 import { countTokens } from './count.ts';
 import { encodingOf } from './encoding.ts';
 import { joinSides, type Side } from './usage-sides.ts';
@@ -115,7 +116,7 @@ export function makeMeter(options: MeterOptions): Meter {
   const encoding = options.contentEncoding?.trim().toLowerCase() ?? '';
   const encoded = encoding !== '' && encoding !== 'identity';
   const input: Side = { tokens: options.inputTokens, source: options.inputSource };
-  const hasText = kind !== 'other' && kind !== 'embedding';
+  const hasText = answersText(kind);
   const count: CountText | undefined = hasText
     ? (text) => countTokens(text, encodingOf(options.model))
     : undefined;
@@ -124,10 +125,11 @@ export function makeMeter(options: MeterOptions): Meter {
   if (type === 'text/event-stream') {
     const hide = options.hideUsage && !encoded && (kind === 'chat' || kind === 'completion');
     meter = new StreamMeter(hide, input, count);
-  } else if (kind !== 'other' || type === JSON_TYPE || type.endsWith('+json')) {
+  } else if ((kind !== 'other' && kind !== 'speech') || type === JSON_TYPE || type.endsWith('+json')) {
     meter = new JsonMeter(input, count);
   } else {
     return new BlindMeter(input);
   }
-  return encoded ? new EncodedMeter(meter, encoding, hasText) : meter;
+  if (encoded) meter = new EncodedMeter(meter, encoding, hasText);
+  return kind === 'image' ? new ImageMeter(meter) : meter;
 }

@@ -31,6 +31,20 @@ export function tallyPrompt(tally: PromptTally, kind: CallKind, call: JsonObject
     case 'message':
       anthropicMessage(tally, call);
       break;
+    case 'image':
+      textOrParts(tally, fieldOf(call, 'prompt'));
+      break;
+    case 'speech':
+      textOrParts(tally, fieldOf(call, 'input'));
+      tally.text(fieldOf(call, 'instructions'));
+      break;
+    case 'moderation':
+      textOrParts(tally, fieldOf(call, 'input'));
+      break;
+    case 'rerank':
+      textOrParts(tally, fieldOf(call, 'query'));
+      textOrParts(tally, fieldOf(call, 'documents'));
+      break;
   }
 }
 
@@ -44,6 +58,14 @@ function textOrTokens(tally: PromptTally, value: unknown): void {
     if (typeof each === 'number') tally.add(1);
     else if (isArray(each)) tally.add(each.length);
     else tally.text(each);
+  }
+}
+
+/** A string, strings, or objects: parts of a content, or documents of any shape. */
+function textOrParts(tally: PromptTally, value: unknown): void {
+  for (const each of isArray(value) ? value : [value]) {
+    if (isObject(each)) content(tally, [each]);
+    else tally.everyText(each);
   }
 }
 

@@ -1,10 +1,12 @@
 import {
+  asksStream,
   type CallReading,
   canAskUsage,
   choicesOf,
   EMPTY_BODY,
   invalidBody,
   METERED_FIELDS,
+  modelOf,
   NOT_AN_OBJECT,
   NOT_JSON,
   refuseDuplicates,
@@ -45,12 +47,12 @@ export function readCall(kind: CallKind, body: Buffer, maxCountedChars: number):
   const text = body.toString('utf8', start);
   const call = parse(text);
   if (!isObject(call)) throw invalidBody(NOT_AN_OBJECT);
-  const stream = call.stream === true;
+  const stream = asksStream(kind, call);
   const hasOptions = canAskUsage(kind, stream) && Object.hasOwn(call, 'stream_options');
   if (hasOptions || !namesOnce(call, text)) scan ??= boundedScan(body, start);
   if (scan) refuseDuplicates(scan);
 
-  const model = textField(call, 'model');
+  const model = modelOf(kind, call);
   const tally = new PromptTally(encodingOf(model), maxCountedChars);
   tallyPrompt(tally, kind, call);
   const open = scan?.open ?? body.indexOf('{', start);
@@ -60,7 +62,7 @@ export function readCall(kind: CallKind, body: Buffer, maxCountedChars: number):
     inputTokens: tally.tokens,
     inputSource: tally.exact ? 'counted' : 'estimated',
     choices: choicesOf(kind, call),
-    statedOutputTokens: statedOutputTokens(call),
+    statedOutputTokens: statedOutputTokens(kind, call),
     user: textField(call, 'user'),
     safetyIdentifier: textField(call, 'safety_identifier'),
     askUsage: usageSplice(kind, stream, body, open, scan?.fields.get('stream_options')),

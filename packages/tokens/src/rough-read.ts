@@ -1,9 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
+  asksStream,
   type CallReading,
   choicesOf,
   EMPTY_BODY,
   invalidBody,
+  modelOf,
   NAMED_FIELDS,
   NOT_AN_OBJECT,
   NOT_JSON,
@@ -49,18 +51,18 @@ export async function readRoughly(kind: CallKind, body: Buffer): Promise<CallRea
   refuseDuplicates(scan);
 
   const call = scalarFields(body, scan);
-  const stream = call.stream === true;
+  const stream = asksStream(kind, call);
   const text = (name: string) => {
     const value = call[name];
     return typeof value === 'string' ? value : undefined;
   };
   return {
-    model: text('model'),
+    model: modelOf(kind, call),
     stream,
     inputTokens: weight.tokens(body.length),
     inputSource: 'estimated',
     choices: choicesOf(kind, call),
-    statedOutputTokens: statedOutputTokens(call),
+    statedOutputTokens: statedOutputTokens(kind, call),
     user: text('user'),
     safetyIdentifier: text('safety_identifier'),
     askUsage: usageSplice(kind, stream, body, scan.open, scan.fields.get('stream_options')),

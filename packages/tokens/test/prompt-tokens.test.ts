@@ -111,6 +111,23 @@ describe('the tokens of other calls', () => {
     }
   });
 
+  it('are the prompt of images, the input and instructions of speech, the inputs of a moderation, the query and documents of a rerank', () => {
+    expect(read('image', { prompt: 'Hello, world!', n: 3 }).inputTokens).toBe(4);
+    expect(read('speech', { input: 'Hello, world!', voice: 'alloy' }).inputTokens).toBe(4);
+    expect(read('speech', { input: 'Hello, world!', instructions: 'Hello, world!' }).inputTokens).toBe(8);
+    const moderation = (input: unknown) => read('moderation', { input });
+    expect(moderation('Hello, world!').inputTokens).toBe(4);
+    expect(moderation(['Hello, world!', 'Hello, world!']).inputTokens).toBe(8);
+    expect(
+      moderation([
+        { type: 'text', text: 'Hello, world!' },
+        { type: 'image_url', image_url: { url: PICTURE } },
+      ]),
+    ).toMatchObject({ inputTokens: 4 + 765, inputSource: 'estimated' });
+    const documents = ['Hello, world!', { text: 'Hello, world!' }];
+    expect(read('rerank', { query: 'Hello, world!', documents, top_n: 1 }).inputTokens).toBe(12);
+  });
+
   it('hold instructions, items, outputs of functions and images of a response', () => {
     const of = (call: object) => read('response', call).inputTokens;
     expect(of({ input: 'Hello, world!' })).toBe(11);

@@ -151,6 +151,42 @@ describe('readCall', () => {
     expect(read({ best_of: 7 }, 'chat').choices).toBe(1);
   });
 
+  it('takes the `n` of images for images, and no ceiling from a call whose answer is no text', () => {
+    expect(read({ prompt: 'x', n: 4, max_tokens: 1 }, 'image')).toMatchObject({
+      choices: 4,
+      statedOutputTokens: undefined,
+    });
+    for (const kind of ['embedding', 'speech', 'moderation', 'rerank'] as const)
+      expect(read({ input: 'x', n: 4, max_tokens: 1, max_output_tokens: 1 }, kind)).toMatchObject({
+        choices: 1,
+        statedOutputTokens: undefined,
+      });
+  });
+
+  it('knows a stream of speech by its format, and refuses one that is named twice', () => {
+    expect(read({ input: 'x', stream_format: 'sse' }, 'speech')).toMatchObject({
+      stream: true,
+      askUsage: undefined,
+    });
+    expect(read({ input: 'x', stream_format: 'audio' }, 'speech').stream).toBe(false);
+    expect(read({ messages: [], stream_format: 'sse' }, 'chat').stream).toBe(false);
+    expect(() => read('{"input":"x","stream_format":"sse","stream_format":"audio"}', 'speech')).toThrow(
+      /stream_format/,
+    );
+    expect(() => read('{"documents":[],"query":"x","documents":["y"]}', 'rerank')).toThrow(/documents/);
+  });
+
+  it("gives a moderation without a model OpenAI's default, and no other call one", () => {
+    for (const call of [{ input: 'x' }, { input: 'x', model: null }])
+      expect(read(call, 'moderation').model).toBe('omni-moderation-latest');
+    expect(read({ input: 'x', model: 5 }, 'moderation').model).toBeUndefined();
+    expect(read('{"__proto__":{"model":"m"},"input":"x"}', 'moderation').model).toBe(
+      'omni-moderation-latest',
+    );
+    for (const kind of ['chat', 'image', 'speech', 'rerank'] as const)
+      expect(read({ input: 'x' }, kind).model).toBeUndefined();
+  });
+
   it('does not take what is inherited for a field', () => {
     const reading = read('{"__proto__":{"model":"m","stream":true,"max_tokens":5,"messages":[{}]}}');
     expect(reading).toMatchObject({
@@ -161,52 +197,61 @@ describe('readCall', () => {
     });
   });
 
-  it.each(['chat', 'completion', 'embedding', 'response', 'message'] as const)(
-    'never gives a number that is not a count, whatever the shapes of a %s call',
-    (kind) => {
-      const shapes = [null, 1, -1, '', 'x', true, [], {}, [null], [[null]], [{}], [[[1]]], { type: 'text' }];
-      const fields = [
-        'messages',
-        'input',
-        'prompt',
-        'system',
-        'tools',
-        'functions',
-        'instructions',
-        'suffix',
-        'text',
-      ];
-      const nested = shapes.flatMap((inner) => [
-        [{ content: inner }],
-        [{ content: [inner, { type: inner, text: inner, source: inner, image_url: inner }] }],
-        [
-          {
-            role: inner,
-            name: inner,
-            tool_calls: inner,
-            function_call: inner,
-            type: 'function_call_output',
-            output: inner,
-          },
-        ],
-        [
-          {
-            content: [
-              { type: 'tool_result', content: [inner] },
-              { type: 'document', source: inner },
-            ],
-          },
-        ],
-      ]);
-      for (const field of fields) {
-        for (const value of [...shapes, ...nested]) {
-          const reading = read({ [field]: value }, kind);
-          expect(Number.isSafeInteger(reading.inputTokens) && reading.inputTokens >= 0).toBe(true);
-          expect(Number.isSafeInteger(reading.choices) && reading.choices >= 1).toBe(true);
-        }
+  it.each([
+    'chat',
+    'completion',
+    'embedding',
+    'response',
+    'message',
+    'image',
+    'speech',
+    'moderation',
+    'rerank',
+  ] as const)('never gives a number that is not a count, whatever the shapes of a %s call', (kind) => {
+    const shapes = [null, 1, -1, '', 'x', true, [], {}, [null], [[null]], [{}], [[[1]]], { type: 'text' }];
+    const fields = [
+      'messages',
+      'input',
+      'prompt',
+      'system',
+      'tools',
+      'functions',
+      'instructions',
+      'suffix',
+      'query',
+      'documents',
+      'text',
+    ];
+    const nested = shapes.flatMap((inner) => [
+      [{ content: inner }],
+      [{ content: [inner, { type: inner, text: inner, source: inner, image_url: inner }] }],
+      [
+        {
+          role: inner,
+          name: inner,
+          tool_calls: inner,
+          function_call: inner,
+          type: 'function_call_output',
+          output: inner,
+        },
+      ],
+      [
+        {
+          content: [
+            { type: 'tool_result', content: [inner] },
+            { type: 'document', source: inner },
+          ],
+        },
+      ],
+    ]);
+    for (const field of fields) {
+      for (const value of [...shapes, ...nested]) {
+        const reading = read({ [field]: value }, kind);
+        expect(Number.isSafeInteger(reading.inputTokens) && reading.inputTokens >= 0).toBe(true);
+        expect(Number.isSafeInteger(reading.choices) && reading.choices >= 1).toBe(true);
       }
-    },
-  );
+    }
+  });
 });
 
 describe('a body that names a metered field more than once', () => {

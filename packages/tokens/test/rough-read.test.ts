@@ -28,6 +28,18 @@ describe('readRoughly', () => {
   });
 
   it.each([
+    ['image', { model: 'gpt-image-1', prompt: 'x', n: 3, max_tokens: 5, stream: true }],
+    ['speech', { model: 'tts-1', input: 'x', stream_format: 'sse' }],
+    ['moderation', { input: ['x'] }],
+    ['moderation', { input: ['x'], model: 'm'.repeat(400) }],
+    ['rerank', { model: 'r', query: 'x', documents: ['y'] }],
+  ] as const)('reads the fields of an %s call as the exact reading does: %j', async (kind, call) => {
+    const { inputTokens: _, inputSource: __, ...rough } = await readRoughly(kind, bytesOf(call));
+    const { inputTokens: ___, inputSource: ____, ...exact } = readCall(kind, bytesOf(call), 1e6);
+    expect(rough).toEqual(exact);
+  });
+
+  it.each([
     ['English', 'The limits of a team hold over all instances of the gateway. '.repeat(4000)],
     ['Chinese', '网关位于公司的应用和它们所调用的接口之间。'.repeat(4000)],
     ['code', '  if (x !== undefined) { return this.total + Math.max(x, 1); }\n'.repeat(4000)],

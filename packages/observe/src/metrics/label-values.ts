@@ -12,10 +12,24 @@ export const NONE = 'none';
 export const DEFAULT_UPSTREAM = 'default';
 
 /** Kinds of calls: the metered ones, and all that passes unread. */
-export const KINDS = ['chat', 'completion', 'embedding', 'response', 'message', 'other'] as const;
+export const KINDS = [
+  'chat',
+  'completion',
+  'embedding',
+  'response',
+  'message',
+  'image',
+  'speech',
+  'moderation',
+  'rerank',
+  'other',
+] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** What OpenTelemetry calls a kind: gen_ai.operation.name and gen_ai.provider.name. Requests that pass unread are no operations. */
+/**
+ * What OpenTelemetry calls a kind: gen_ai.operation.name and gen_ai.provider.name; where it has no name for an operation, the kind is one.
+ * Requests that pass unread are no operations.
+ */
 export const OPERATIONS: Readonly<
   Record<Kind, { readonly operation: string; readonly provider: string } | undefined>
 > = {
@@ -24,6 +38,10 @@ export const OPERATIONS: Readonly<
   embedding: { operation: 'embeddings', provider: 'openai' },
   response: { operation: 'chat', provider: 'openai' },
   message: { operation: 'chat', provider: 'anthropic' },
+  image: { operation: 'image', provider: 'openai' },
+  speech: { operation: 'speech', provider: 'openai' },
+  moderation: { operation: 'moderation', provider: 'openai' },
+  rerank: { operation: 'rerank', provider: 'cohere' },
   other: undefined,
 };
 

@@ -39,6 +39,17 @@ export function responses(exchange: Exchange): Answer {
   );
 }
 
+/** POST responses/input_tokens. Free, as OpenAI's is. */
+export function countResponseTokens(exchange: Exchange): Answer {
+  const read = readJson(exchange);
+  if ('refusal' in read) return read.refusal;
+  const { input, instructions, tools } = read.object;
+  const refused = charge(exchange, 'input_tokens', 0);
+  if (refused !== undefined) return refused;
+  const { tokens } = readMessages(input, instructions, tools);
+  return json(200, JSON.stringify({ object: 'response.input_tokens', input_tokens: tokens }));
+}
+
 /** The parts of one response's JSON. */
 class ResponseDrawing {
   readonly #exchange: Exchange;

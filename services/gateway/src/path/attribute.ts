@@ -1,11 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Customer, GatewayError, type Principal } from '@nexus/domain';
-import type { CallReading } from '@nexus/tokens';
+import type { CallKind, CallReading } from '@nexus/tokens';
 import type { Exchange } from './exchange.ts';
 
 /** A feature is a label that the application gives its own traffic. */
 const FEATURE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const LONGEST_SHOWN_MODEL = 128;
+
+/** Calls that many upstreams answer with a model of their own choice where the body names none. */
+const MAY_LEAVE_MODEL_OPEN: ReadonlySet<CallKind> = new Set(['image', 'speech', 'moderation', 'rerank']);
 
 /**
  * Learns for which customer and feature the request is, as far as its key may name them, and whether the key and the customer may call
@@ -13,7 +16,7 @@ const LONGEST_SHOWN_MODEL = 128;
  * @throws GatewayError `invalid_customer`, `invalid_tier`, `invalid_feature` or `model_not_found`
  */
 export function attribute(exchange: Exchange): void {
-  const { req, reading, identity } = exchange;
+  const { req, reading, identity, kind } = exchange;
   const feature = req.headers['x-nexus-feature'];
   if (feature !== undefined) {
     if (typeof feature !== 'string' || !FEATURE.test(feature)) throw new GatewayError('invalid_feature');
@@ -28,11 +31,20 @@ export function attribute(exchange: Exchange): void {
     throw new GatewayError('model_not_found', {
       message: `The model \`${shown(model)}\` does not exist or you do not have access to it.`,
     });
+  if (model === undefined && kind && MAY_LEAVE_MODEL_OPEN.has(kind) && isBound(principal, customer))
+    throw new GatewayError('model_not_found', {
+      message: 'Name the `model`: this key may not call every one, and the request leaves the choice open.',
+    });
 }
 
 /** Whether a key may call a model for a customer: all rules that concern it allow it. */
 export function mayCall(model: string, { modelRules }: Principal, customer: Customer | undefined): boolean {
   return modelRules.every((rule) => rule.allows(model)) && customer?.modelRule?.allows(model) !== false;
+}
+
+/** Whether any rule says which models may be called. */
+function isBound({ modelRules }: Principal, customer: Customer | undefined): boolean {
+  return modelRules.length > 0 || customer?.modelRule !== undefined;
 }
 
 function customerNamed(

@@ -17,6 +17,10 @@ const METERED: readonly (readonly [RegExp, CallKind])[] = [
   [/(?:^|\/)embeddings$/, 'embedding'],
   [/(?:^|\/)responses$/, 'response'],
   [/^(?!.*\/threads\/).*(?:^|\/)messages$/, 'message'],
+  [/(?:^|\/)images\/generations$/, 'image'],
+  [/(?:^|\/)audio\/speech$/, 'speech'],
+  [/(?:^|\/)moderations$/, 'moderation'],
+  [/(?:^|\/)rerank$/, 'rerank'],
 ];
 
 const ANTHROPIC = /(?:^|\/)v1\/messages(?:\/|$)/;

@@ -119,8 +119,8 @@ export function mostCost(
     inputTokens,
     outputTokens,
     cacheWrites: exchange.dialect === 'anthropic' && holds('"cache_control"'),
-    audio: holds('audio'),
-    images: holds('image'),
+    audio: exchange.kind === 'speech' || holds('audio'),
+    images: exchange.kind === 'image' || holds('image'),
   });
 }
 

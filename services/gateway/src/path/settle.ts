@@ -1,7 +1,7 @@
 import { type Limiter, NO_USAGE, type Reservation, type Settlement, type Usage } from '@nexus/domain';
 import type { Ledger } from '@nexus/ledger';
 import type { LearnedOutput } from '@nexus/limits';
-import type { CallReading } from '@nexus/tokens';
+import { type CallReading, hasOutput } from '@nexus/tokens';
 import type { BudgetAlerts } from '../alerts/alerts.ts';
 import { ledgerEntry } from '../ledger/entry.ts';
 import type { Exchange } from './exchange.ts';
@@ -78,8 +78,9 @@ export async function settle(
   await limiter.settle(reservation, used, recordOf(exchange, true, parts));
   await endTrial(exchange, used);
   alerts.look(exchange.decision?.buckets ?? [], reservation.demand, used);
-  const { reading, identity, ending, upstreamStatus } = exchange;
-  if (reading && identity && ending === 'whole' && upstreamStatus !== undefined && upstreamStatus < 300)
+  const { reading, kind, identity, ending, upstreamStatus } = exchange;
+  if (!reading || !kind || !hasOutput(kind, reading.stream)) return;
+  if (identity && ending === 'whole' && upstreamStatus !== undefined && upstreamStatus < 300)
     learned.learn(identity.principal.keyId, reading.model ?? '', outputTokens / reading.choices);
 }
 

@@ -26,7 +26,7 @@ describe('An upstream that breaks off in the middle of its answer', () => {
     ['a metered answer', rawChat()],
     ['an Anthropic stream', rawPost('/v1/messages', ANTHROPIC, ['anthropic-version: 2023-06-01'])],
     ['an unread GET', rawGet('/v1/models')],
-    ['an unread POST', rawPost('/v1/moderations', '{"input":"x"}')],
+    ['an unread POST', rawPost('/v1/responses/input_tokens', '{"input":"x"}')],
   ] as const;
   const CASES = CALLS.flatMap(([name, bytes]) => FAULTS.map((fault) => [name, fault, bytes] as const));
 

@@ -34,7 +34,7 @@ describe('A client that leaves', () => {
     ['a metered call', rawChat(), 'reset'],
     ['a metered stream', rawChat({ stream: true }), 'end'],
     ['an unread GET', rawGet('/v1/models'), 'end'],
-    ['an unread POST', rawPost('/v1/moderations', '{"input":"x"}'), 'reset'],
+    ['an unread POST', rawPost('/v1/responses/input_tokens', '{"input":"x"}'), 'reset'],
   ] as const)('before the first byte ends its request upstream too: %s (%s)', async (name, bytes, how) => {
     const running = await startWithSimulator(LIMITS);
     running.simulator.faults.next('stall-before');
@@ -183,7 +183,7 @@ describe('A client that leaves', () => {
       rawChat(),
       rawChat({ stream: true }),
       rawGet('/v1/models'),
-      rawPost('/v1/moderations', '{"input":"x"}'),
+      rawPost('/v1/responses/input_tokens', '{"input":"x"}'),
     ];
     await Promise.all(
       Array.from({ length: 200 }, (_, i) =>

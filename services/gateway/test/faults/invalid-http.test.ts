@@ -8,7 +8,7 @@ const BODY = '{"id":"chatcmpl-fault","object":"chat.completion","choices":[]}';
 
 const CALLS = [
   ['metered', rawChat({}, ['Connection: close'])],
-  ['unread POST', rawPost('/v1/moderations', '{"input":"x"}', ['Connection: close'])],
+  ['unread POST', rawPost('/v1/responses/input_tokens', '{"input":"x"}', ['Connection: close'])],
   ['unread GET', rawGet('/v1/models', ['Connection: close'])],
 ] as const;
 

@@ -37,7 +37,7 @@ describe('Two thousand requests', () => {
           ? running.chat({ stream: kind === 1 }, steer)
           : kind === 3
             ? fetch(`${running.url}/v1/models`, { headers: { ...headers, ...steer } })
-            : fetch(`${running.url}/v1/moderations`, {
+            : fetch(`${running.url}/v1/responses/input_tokens`, {
                 method: 'POST',
                 headers: { ...headers, ...steer },
                 body: '{"input":"x"}',

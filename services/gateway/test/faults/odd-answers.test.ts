@@ -41,7 +41,7 @@ describe('An odd answer of the upstream', () => {
   const CALLS = [
     ['a chat answer', '/v1/chat/completions', CHAT],
     ['a chat stream', '/v1/chat/completions', { ...CHAT, ...ASK }],
-    ['an unread answer', '/v1/moderations', { input: 'x' }],
+    ['an unread answer', '/v1/responses/input_tokens', { input: 'x' }],
   ] as const;
   const FAULTS = [
     'malformed-sse',
@@ -77,7 +77,7 @@ describe('An odd answer of the upstream', () => {
     expect(through.encoding).toBe('gzip');
     expect(gunzipSync(through.body).toString()).toBe(gunzipSync(direct.body).toString());
     const [line] = await requestLines(running, 1);
-    if (path !== '/v1/moderations')
+    if (path !== '/v1/responses/input_tokens')
       expect(line).toMatchObject({ usage_source: 'reported', output_tokens: 16 });
     await nothingOpen(running);
   });

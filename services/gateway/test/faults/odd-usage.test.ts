@@ -56,7 +56,7 @@ describe('The usage that an upstream tells', () => {
 
   it('may be missing from an unread answer, which then costs its request alone', async () => {
     const running = await startWithSimulator(LIMITS);
-    const answer = await fetch(`${running.url}/v1/moderations`, {
+    const answer = await fetch(`${running.url}/v1/responses/input_tokens`, {
       method: 'POST',
       headers: { authorization: 'Bearer k' },
       body: '{"input":"x"}',
@@ -67,7 +67,7 @@ describe('The usage that an upstream tells', () => {
     expect(line).toMatchObject({ input_tokens: 0, output_tokens: 0 });
   });
 
-  it('is settled for an unread POST whose JSON answer has one', async () => {
+  it('is settled for images, whose JSON answer has one', async () => {
     const running = await startWithSimulator(LIMITS);
     const answer = await fetch(`${running.url}/v1/images/generations`, {
       method: 'POST',

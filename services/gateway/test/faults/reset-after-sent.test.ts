@@ -10,7 +10,7 @@ describe('An upstream that resets once the request was sent', () => {
   it.each([
     ['a metered call', '/v1/chat/completions', 'POST'],
     ['a metered stream', '/v1/chat/completions?stream', 'POST'],
-    ['an unread POST', '/v1/moderations', 'POST'],
+    ['an unread POST', '/v1/responses/input_tokens', 'POST'],
     ['an unread GET', '/v1/models', 'GET'],
     ['an unread DELETE', '/v1/files/file-1', 'DELETE'],
   ])('is a 502 that forbids another try, and is hit exactly once: %s', async (_name, path, method) => {

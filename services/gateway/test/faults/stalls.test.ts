@@ -26,7 +26,7 @@ describe('An upstream that stalls', () => {
 
   it.each([
     ['GET', '/v1/models'],
-    ['POST', '/v1/moderations'],
+    ['POST', '/v1/responses/input_tokens'],
   ])('before its first byte is a 504 for an unread %s', async (method, path) => {
     const running = await startWithSimulator(`${LIMITS}\ntimeouts: { first_byte: 300ms }`);
     running.simulator.faults.next('stall-before');
@@ -71,7 +71,7 @@ describe('An upstream that stalls', () => {
     },
   );
 
-  it.each(['POST /v1/chat/completions', 'GET /v1/models', 'POST /v1/moderations'])(
+  it.each(['POST /v1/chat/completions', 'GET /v1/models', 'POST /v1/responses/input_tokens'])(
     'in the middle of a body breaks it off once the idle time is over: %s',
     async (target) => {
       const [method = '', path = ''] = target.split(' ');

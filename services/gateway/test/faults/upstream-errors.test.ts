@@ -6,7 +6,7 @@ import { ADMIN, errorIn, nothingOpen, rawChat, rawGet, rawPost, usedBy } from '.
 const LIMITS = `${ADMIN}limits: { concurrent_requests: 1, requests_per_minute: 100, model_tokens_per_minute: 100000 }`;
 const KEY = { authorization: 'Bearer sk-test-key' };
 const OURS = `${ADMIN}keys: [{ id: app, key: client-key-123456, upstream_key: sk-upstream-secret-123456 }]`;
-const MODERATION = '{"input":"x"}';
+const COUNTING = '{"input":"x"}';
 
 describe("An upstream's own error", () => {
   it.each([
@@ -29,7 +29,8 @@ describe("An upstream's own error", () => {
     const calls = [
       () => running.chat(),
       () => running.chat({ stream: true }),
-      () => fetch(`${running.url}/v1/moderations`, { method: 'POST', headers: KEY, body: MODERATION }),
+      () =>
+        fetch(`${running.url}/v1/responses/input_tokens`, { method: 'POST', headers: KEY, body: COUNTING }),
       () => fetch(`${running.url}/v1/models`, { headers: KEY }),
     ];
     for (const call of calls) {
@@ -64,7 +65,7 @@ describe("An upstream's own error", () => {
 
   it.each([
     ['metered', rawChat()],
-    ['unread', rawPost('/v1/moderations', MODERATION)],
+    ['unread', rawPost('/v1/responses/input_tokens', COUNTING)],
     ['GET', rawGet('/v1/models')],
   ])('is a redirect that is passed on and never followed: %s', async (_name, bytes) => {
     const running = await startWithSimulator(LIMITS);
@@ -81,7 +82,7 @@ describe("An upstream's own error", () => {
 
   it.each([
     ['metered', '/v1/chat/completions', 'POST'],
-    ['unread POST', '/v1/moderations', 'POST'],
+    ['unread POST', '/v1/responses/input_tokens', 'POST'],
     ['unread GET', '/v1/models', 'GET'],
   ])("about the gateway's own key is a 502 in our words: %s", async (_name, path, method) => {
     const running = await startWithSimulator(OURS);

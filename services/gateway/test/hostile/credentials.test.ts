@@ -69,7 +69,7 @@ describe('A credential', () => {
       { authorization: 'Bearer unknown-1', 'x-api-key': 'known-key-123456' },
       { authorization: 'Bearer known-key-123456', 'x-api-key': 'unknown-2', 'api-key': 'unknown-3' },
     ]) {
-      for (const path of ['/v1/chat/completions', '/v1/moderations']) {
+      for (const path of ['/v1/chat/completions', '/v1/responses/input_tokens']) {
         const answer = await fetch(`${running.url}${path}`, {
           method: 'POST',
           headers,

@@ -8,7 +8,10 @@ const CALLS = [
     'a metered call',
     (headers: readonly string[]) => rawPost('/v1/chat/completions', '{"model":"m","messages":[]}', headers),
   ],
-  ['an unread POST', (headers: readonly string[]) => rawPost('/v1/moderations', '{"input":"x"}', headers)],
+  [
+    'an unread POST',
+    (headers: readonly string[]) => rawPost('/v1/responses/input_tokens', '{"input":"x"}', headers),
+  ],
   ['an unread GET', (headers: readonly string[]) => rawGet('/v1/models', headers)],
 ] as const;
 

@@ -68,7 +68,7 @@ describe('A secret', () => {
     for (const fault of [...Object.keys(FAULTS_SEEN)]) {
       for (const [path, body] of [
         ['/v1/chat/completions', CHAT],
-        ['/v1/moderations', JSON.stringify({ input: CANARY.prompt })],
+        ['/v1/responses/input_tokens', JSON.stringify({ input: CANARY.prompt })],
       ] as const) {
         const call = bytes(path, body, CANARY.listedKey, [`X-Simulate-Fault: ${fault}`]);
         const { text } = await rawRequest(running.port, call, { withinMs: 1_000 });
@@ -126,7 +126,7 @@ describe('A secret', () => {
     const target = `http://127.0.0.1:${await freePort()}`;
     const running = await startInFrontOf(target, SETTINGS);
     const answers = [];
-    for (const path of ['/v1/chat/completions', '/v1/moderations'])
+    for (const path of ['/v1/chat/completions', '/v1/responses/input_tokens'])
       answers.push((await rawRequest(running.port, bytes(path, CHAT, CANARY.listedKey))).text);
     await expectAllClean(running, answers);
     for (const answer of answers) expect(answer).not.toContain('127.0.0.1');
@@ -155,7 +155,7 @@ describe('A secret', () => {
 
   it('of the gateway is masked nowhere but gone: not a part of an upstream key reaches a client', async () => {
     const running = await startWithSimulator(SETTINGS, { apiKeys: ['another-key'] });
-    for (const path of ['/v1/chat/completions', '/v1/moderations']) {
+    for (const path of ['/v1/chat/completions', '/v1/responses/input_tokens']) {
       const { text } = await rawRequest(running.port, bytes(path, CHAT, CANARY.listedKey));
       expect(text).toMatch(/^HTTP\/1\.1 502/);
       expect(text).not.toMatch(/sk-canar|e4"|d3e4/);

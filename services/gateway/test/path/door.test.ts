@@ -13,6 +13,12 @@ describe('the door of a request', () => {
     ['/v1/responses', 'response'],
     ['/v1/messages', 'message'],
     ['/anthropic/v1/messages', 'message'],
+    ['/v1/images/generations', 'image'],
+    ['/openai/deployments/pictures/images/generations', 'image'],
+    ['/v1/audio/speech', 'speech'],
+    ['/v1/moderations', 'moderation'],
+    ['/v1/rerank', 'rerank'],
+    ['/v2/rerank', 'rerank'],
   ])('meters POST %s as %s', (path, kind) => {
     expect(doorOf('POST', path).kind).toBe(kind);
   });
@@ -31,7 +37,13 @@ describe('the door of a request', () => {
     '/v1/messages/count_tokens',
     '/v1/messages/batches',
     '/v1/responses/r1/cancel',
+    '/v1/responses/input_tokens',
     '/v1/audio/transcriptions',
+    '/v1/audio/translations',
+    '/v1/images/edits',
+    '/v1/images/variations',
+    '/v1/speech',
+    '/v1/generations',
     '/v1/files',
     '/v1/mychat-completions',
     '/%E0%A4%A',

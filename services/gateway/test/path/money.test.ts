@@ -84,7 +84,7 @@ describe('a budget', () => {
 
 describe('a budget that is spent', () => {
   const UNREAD = [
-    ['POST', '/v1/images/generations'],
+    ['POST', '/v1/images/edits'],
     ['POST', '/v1/audio/transcriptions'],
     ['POST', '/v1/files'],
     ['POST', '/v1/batches'],
