@@ -1,6 +1,7 @@
 import type { Config } from '@nexus/config';
 import { GatewayError, type OwnerLimits, type Usage } from '@nexus/domain';
 import { cost, type Price, PriceList, type Pricing, worstCost } from '@nexus/prices';
+import { isBudget } from '../budgets/changed-budgets.ts';
 import type { NamedUpstream } from '../upstream/named-upstream.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -88,7 +89,7 @@ export class Prices {
 
 /** Whether an owner has a limit in money. */
 export function hasBudget({ buckets }: OwnerLimits): boolean {
-  return buckets.some((limit) => limit.kind !== 'concurrency' && limit.counts === 'usd');
+  return buckets.some(isBudget);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { BucketLimit, Denied, Refusal, SizeLimit } from '@nexus/domain';
 import { formatUsd } from '@nexus/prices';
+import { isBudget } from '../budgets/changed-budgets.ts';
 import { goDuration } from './go-duration.ts';
 
 /** What is told to a client whose request a limit refused. */
@@ -60,8 +61,8 @@ export function refusalReply(denied: Denied, model: string | undefined, nowMs: n
   const amount = (units: number) => shownUnits(limit, units);
   const sums = `Limit ${amount(size)}, Used ${amount(used)}, Requested ${amount(requested)}`;
   const where = `for ${model ?? 'requests'} in ${owner} on ${described(limit)}: ${sums}`;
-  const isMoney = limit.kind === 'calendar' && limit.counts === 'usd';
-  if (retryAfterMs === 'never' && isMoney) return quota(`${where}, which is more than all of it`, name);
+  if (retryAfterMs === 'never' && isBudget(limit))
+    return quota(`${where}, which is more than all of it`, name);
   if (retryAfterMs === 'never') return tooLarge(refusal, name, type, where);
   if (limit.kind === 'calendar') {
     return quota(
