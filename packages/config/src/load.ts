@@ -176,6 +176,11 @@ function buildConfig(
   const listsKeys = tree.entries.has('keys') || tree.entries.has('api_keys');
   const admin = scalars.admin.listen === null ? undefined : parseAddress(scalars.admin.listen);
   if (admin !== undefined) checkAdminPort(admin, scalars, placeOf('admin.listen'), problems);
+  else if (tokens !== undefined && adminTokens.length > 0)
+    problems.add(tokens.place, 'admin.tokens', {
+      wrong: '`admin.tokens` opens nothing without `admin.listen`',
+      remedy: 'give the admin API an address, such as `listen: 127.0.0.1:9090`, or take the tokens out',
+    });
   problems.throwIfAny();
 
   const proxies = tree.entries.get('trusted_proxies')?.value;

@@ -18,6 +18,17 @@ describe('the tokens of the admin API', () => {
     expect(printed).not.toContain(credentialHash(TOKEN));
   });
 
+  it('are refused where nothing listens for them, and no longer once a flag says where', () => {
+    const text = `admin: { tokens: [{ id: ops, token: ${TOKEN}, scopes: [read] }] }`;
+    expect(problemLines(folder, text)).toEqual([
+      expect.stringContaining(
+        '`admin.tokens` opens nothing without `admin.listen`; give the admin API an address',
+      ),
+    ]);
+    const { config } = loadText(folder, text, { args: ['--admin-listen', '127.0.0.1:0'] });
+    expect(config.adminTokens).toHaveLength(1);
+  });
+
   it.each([
     [
       'tokens: [{ id: a, token: short, scopes: [read] }]',

@@ -122,8 +122,8 @@ export function reconciliationText(
   const different = days.filter(({ differs }) => differs).length;
   const verdict =
     different === 0
-      ? `The ledger agrees with the export on all ${days.length} days of models.`
-      : `The ledger differs from the export on ${different} of ${days.length} days of models.`;
+      ? `The ledger agrees with the export: ${counted(days.length)} compared.`
+      : `The ledger differs from the export: ${different} of ${counted(days.length)}.`;
   const others = [...elsewhere].map(
     ([model, requests]) => `${model === '' ? '(unread)' : model} (${requests} requests)`,
   );
@@ -132,6 +132,10 @@ export function reconciliationText(
       ? ''
       : `Not in the export, and not compared: ${others.join(', ')}.\n`.replace(/[^\x20-\x7e\n]/g, '\ufffd');
   return `Ledger / export\n\n${shown.join('\n')}\n\n${verdict}\n${note}`;
+}
+
+function counted(days: number): string {
+  return days === 1 ? '1 day of a model' : `${days} days of models`;
 }
 
 function cells({ ledger, provider }: { ledger: Readonly<Figures>; provider: Readonly<Figures> }): string[] {

@@ -102,7 +102,7 @@ day         model   requests  input tokens  cached input tokens  output tokens
 2026-11-03  gpt-4o  2         90 / 100      0                    20             differs
 in all              3         91 / 101      0                    21             differs
 
-The ledger differs from the export on 1 of 2 days of models.
+The ledger differs from the export: 1 of 2 days of models.
 `);
     expect(reconciliationText(result, 'table', true)).toContain('2026-11-04  gpt-4o  1');
     expect(reconciliationText(result, 'csv').split('\r\n')[1]).toBe('2026-11-03,gpt-4o,2,2,90,100,0,0,20,20');

@@ -31,6 +31,8 @@ export interface AdminRoute {
   readonly body?: object;
   /** JSON schema of the answer. */
   readonly answer: object;
+  /** Media types besides JSON in which the answer comes where it is asked for. */
+  readonly alsoAs?: readonly string[];
   /** @throws ProblemError */
   readonly handle: (call: AdminCall) => Promise<AdminAnswer>;
 }

@@ -41,7 +41,16 @@ export function openApi(routes: readonly AdminRoute[]): object {
   };
 }
 
-function operation({ method, path, scope, summary, query = {}, body, answer }: AdminRoute): object {
+function operation({
+  method,
+  path,
+  scope,
+  summary,
+  query = {},
+  body,
+  answer,
+  alsoAs = [],
+}: AdminRoute): object {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
     in: 'path',
@@ -64,7 +73,13 @@ function operation({ method, path, scope, summary, query = {}, body, answer }: A
       : { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
     responses: {
       default: PROBLEM,
-      '2XX': { description: 'Done.', content: { 'application/json': { schema: answer } } },
+      '2XX': {
+        description: 'Done.',
+        content: {
+          'application/json': { schema: answer },
+          ...Object.fromEntries(alsoAs.map((type) => [type, { schema: { type: 'string' } }])),
+        },
+      },
     },
   };
 }

@@ -54,6 +54,7 @@ export function usageRoute(parts: UsageParts): AdminRoute {
         total: TOTALS,
       },
     },
+    alsoAs: ['text/csv'],
     async handle({ req }) {
       const { ledger, config, log } = parts;
       if (ledger === undefined)

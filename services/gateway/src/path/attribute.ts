@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Customer, GatewayError, type Principal } from '@nexus/domain';
 import type { CallKind, CallReading } from '@nexus/tokens';
 import type { Exchange } from './exchange.ts';
+import { modelNotFound } from './model-not-found.ts';
 
 /** A feature is a label that the application gives its own traffic. */
 const FEATURE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const LONGEST_SHOWN_MODEL = 128;
 
 /** Calls that many upstreams answer with a model of their own choice where the body names none. */
 const MAY_LEAVE_MODEL_OPEN: ReadonlySet<CallKind> = new Set(['image', 'speech', 'moderation', 'rerank']);
@@ -27,10 +27,7 @@ export function attribute(exchange: Exchange): void {
   const customer = customerNamed(req.headers, principal, reading);
   if (customer) exchange.customer = customer;
   const model = reading?.model;
-  if (model !== undefined && !mayCall(model, principal, customer))
-    throw new GatewayError('model_not_found', {
-      message: `The model \`${shown(model)}\` does not exist or you do not have access to it.`,
-    });
+  if (model !== undefined && !mayCall(model, principal, customer)) throw modelNotFound(model);
   if (model === undefined && kind && MAY_LEAVE_MODEL_OPEN.has(kind) && isBound(principal, customer))
     throw new GatewayError('model_not_found', {
       message: 'Name the `model`: this key may not call every one, and the request leaves the choice open.',
@@ -76,9 +73,4 @@ export function customerOf(
   if (customer) return customer;
   const isName = typeof name === 'string' && customers.find(name) !== undefined;
   throw new GatewayError(isName ? 'invalid_tier' : 'invalid_customer');
-}
-
-/** A model's name comes from the client: it is shown as far as it is text, and no further than names go. */
-function shown(model: string): string {
-  return model.slice(0, LONGEST_SHOWN_MODEL).replaceAll(/[^\x20-\x7e]/g, '?');
 }

@@ -2,6 +2,7 @@ import type { UpstreamEntry } from '@nexus/config';
 import { GatewayError } from '@nexus/domain';
 import type { Log } from '@nexus/observe';
 import type { Exchange } from '../path/exchange.ts';
+import { modelNotFound } from '../path/model-not-found.ts';
 import { Itinerary } from './itinerary.ts';
 import { NamedUpstream, plainPath, type Wanted, type Ways } from './named-upstream.ts';
 
@@ -33,7 +34,8 @@ export class Upstreams {
     const wanted = wantedBy(exchange);
     const chosen = this.#all.find((upstream) => upstream.serves(wanted));
     if (chosen) return chosen;
-    throw new GatewayError(wanted.isMetered ? 'model_not_found' : 'not_found');
+    if (!wanted.isMetered) throw new GatewayError('not_found');
+    throw wanted.model === undefined ? new GatewayError('model_not_found') : modelNotFound(wanted.model);
   }
 
   /** Where the exchange goes, from the upstream on that was chosen for it. */

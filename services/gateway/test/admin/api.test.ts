@@ -140,6 +140,8 @@ describe('the admin API', () => {
     const { body } = await ask(running, '/admin/openapi.json');
     expect(body.openapi).toBe('3.1.0');
     expect(await new Validator().validate(body)).toMatchObject({ valid: true });
+    const usage = body.paths['/admin/v1/usage'].get.responses['2XX'].content;
+    expect(Object.keys(usage)).toEqual(['application/json', 'text/csv']);
     for (const [path, operations] of Object.entries<
       Record<string, { parameters: { name: string; in: string }[] }>
     >(body.paths)) {

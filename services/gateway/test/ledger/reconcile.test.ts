@@ -34,7 +34,7 @@ describe('nexus reconcile', () => {
       return outcome.code === 0 && outcome;
     }, PATIENT);
     expect(agreed.stdout).toContain('gpt-4o-mini');
-    expect(agreed.stdout).toContain('agrees with the export on all 1 days');
+    expect(agreed.stdout).toContain('agrees with the export: 1 day of a model compared.');
     const differing = await nexus('reconcile', write('more.json', 1), '--config', config);
     expect([differing.code, differing.stderr]).toEqual([1, '']);
     expect(differing.stdout).toContain(`${reportedPromptTokens} / ${reportedPromptTokens + 1}`);

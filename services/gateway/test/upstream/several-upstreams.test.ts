@@ -44,7 +44,9 @@ describe('Several upstreams', () => {
       `{ name: a, target_url: "${a.url}", models: ["gpt-4o"], paths: [/v1/chat] }`,
     ]);
     const answer = await running.chat({ model: 'gpt-5' });
-    expect([answer.status, await answer.json()]).toMatchObject([404, { error: { code: 'model_not_found' } }]);
+    const message = 'The model `gpt-5` does not exist or you do not have access to it.';
+    const error = { code: 'model_not_found', message };
+    expect([answer.status, await answer.json()]).toMatchObject([404, { error }]);
     const nothing = await fetch(`${running.url}/v1/chats`, { headers: KEY });
     expect([nothing.status, await nothing.json()]).toMatchObject([404, { error: { code: 'not_found' } }]);
     expect(nothing.headers.has('x-nexus-upstream')).toBe(false);

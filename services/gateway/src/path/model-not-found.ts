@@ -1,0 +1,15 @@
+import { GatewayError } from '@nexus/domain';
+
+const LONGEST_SHOWN = 128;
+
+/** What OpenAI says of a model that isn't there for this key, with the model's name. */
+export function modelNotFound(model: string): GatewayError {
+  return new GatewayError('model_not_found', {
+    message: `The model \`${shown(model)}\` does not exist or you do not have access to it.`,
+  });
+}
+
+/** A model's name comes from the client: it is shown as far as it is text, and no further than names go. */
+function shown(model: string): string {
+  return model.slice(0, LONGEST_SHOWN).replaceAll(/[^\x20-\x7e]/g, '?');
+}
