@@ -69,8 +69,10 @@ answer used is taken from the \`usage\` in it, or counted where it is text. Audi
 tokens cost what \`usd_per_call\` in \`prices\` says.
 
 All else passes as it comes, unread: uploads and whatever is multipart (\`images/edits\`, \`audio/transcriptions\`), files, batches, WebSockets, unknown paths. It takes requests and slots, and its
-tokens where its answer is JSON with a \`usage\`; but it has no model, so no list of \`models\`, no \`models.<pattern>.limits\` and no price holds for it. An image, speech or rerank call
-that names no model gets a 404 where a list of \`models\` binds it; a moderation that names none is one of \`omni-moderation-latest\`.
+tokens where its answer is JSON with a \`usage\`; but no \`models.<pattern>.limits\` and no price holds for it.
+
+A list of \`models\` holds for the model in the body, for Azure's deployment in the path (\`/openai/deployments/NAME/\`, whose name is the model's, for prices too) and for
+\`model\` and \`deployment\` in the query, where a WebSocket names its own. What is read or a WebSocket and names no model gets a 404 where a list binds it; a moderation that names none is one of \`omni-moderation-latest\`.
 `;
 
 const KEYS = `
@@ -103,7 +105,7 @@ teams:
   search:
     limits: { model_tokens_per_day: 5000000 }         # the team's keys together; or a \`tier\` of their own
     each_key: { requests_per_second: 5 }              # each of them
-    models: ["gpt-4o*", "!*-audio*"]                  # what they may call; ! forbids. Others get a 404, as for a model that isn't there
+    models: ["gpt-4o*", "!*-audio*"]                  # what they may call; ! forbids, in capitals too. Others get a 404, as for a model that isn't there
     features:                                         # by the header x-nexus-feature
       autocomplete: { limits: { model_tokens_per_day: 100000 } }
     customers:                                        # by the header x-nexus-customer

@@ -8,17 +8,22 @@ export function readModelRule(tree: Tree | undefined): ModelRule | undefined {
   return modelRule(tree.items.flatMap((item) => (item.kind === 'scalar' ? [String(item.value)] : [])));
 }
 
-/** A model is allowed if no pattern with `!` matches it, and one without does, where there is such a one. */
+/**
+ * A model is allowed if no pattern with `!` matches it, and one without does, where there is such a one. What is forbidden is so in capitals too:
+ * some upstreams don't tell them apart.
+ */
 export function modelRule(patterns: readonly string[]): ModelRule {
-  const matchersOf = (forbids: boolean) =>
-    patterns
-      .filter((pattern) => pattern.startsWith('!') === forbids)
-      .map((pattern) => modelMatcher(pattern.replace(/^!/, '')));
-  const forbidding = matchersOf(true);
-  const allowing = matchersOf(false);
+  const forbidding = patterns
+    .filter((pattern) => pattern.startsWith('!'))
+    .map((pattern) => modelMatcher(pattern.slice(1).toLowerCase()));
+  const allowing = patterns.filter((pattern) => !pattern.startsWith('!')).map(modelMatcher);
   return Object.freeze({
     allows: (model: string) =>
-      !forbidding.some((matches) => matches(model)) &&
-      (allowing.length === 0 || allowing.some((matches) => matches(model))),
+      (forbidding.length === 0 || !isAny(forbidding, model.toLowerCase())) &&
+      (allowing.length === 0 || isAny(allowing, model)),
   });
+}
+
+function isAny(matchers: readonly ((model: string) => boolean)[], model: string): boolean {
+  return matchers.some((matches) => matches(model));
 }

@@ -139,7 +139,11 @@ describe('a key of a team', () => {
   it('may call a model only if its own, its tier’s and its team’s lists allow it', () => {
     const may = (key: string, model: string) =>
       principals.find(key)?.modelRules.every(({ allows }) => allows(model));
-    expect(['anything', 'x-audio'].map((model) => may('sk-plain', model))).toEqual([true, false]);
+    expect(['anything', 'x-audio', 'X-Audio'].map((model) => may('sk-plain', model))).toEqual([
+      true,
+      false,
+      false,
+    ]);
     expect(['small-1', 'small', 'small-audio', 'big'].map((model) => may('sk-tiered', model))).toEqual([
       true,
       false,

@@ -36,7 +36,7 @@ export async function handleUpgrade(
     checkFraming(req);
     if (isOwnPath(req.url)) throw new GatewayError('not_found');
     exchange.identity = identify(req.headers, parts.principals);
-    attribute(exchange);
+    attribute(exchange, true);
     choose(exchange, parts.upstream);
     const admission = await admit(exchange, parts);
     if (admission.passes) {

@@ -1,22 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Customer, GatewayError, type Principal } from '@nexus/domain';
-import type { CallKind, CallReading } from '@nexus/tokens';
+import type { CallReading } from '@nexus/tokens';
 import type { Exchange } from './exchange.ts';
 import { modelNotFound } from './model-not-found.ts';
+import { modelsInUrl } from './models-in-url.ts';
 
 /** A feature is a label that the application gives its own traffic. */
 const FEATURE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-/** Calls that many upstreams answer with a model of their own choice where the body names none. */
-const MAY_LEAVE_MODEL_OPEN: ReadonlySet<CallKind> = new Set(['image', 'speech', 'moderation', 'rerank']);
-
 /**
  * Learns for which customer and feature the request is, as far as its key may name them, and whether the key and the customer may call
  * its model.
+ * @param mayRunModel whether it has to name its model where a list of models binds it: metered calls do
  * @throws GatewayError `invalid_customer`, `invalid_tier`, `invalid_feature` or `model_not_found`
  */
-export function attribute(exchange: Exchange): void {
-  const { req, reading, identity, kind } = exchange;
+export function attribute(exchange: Exchange, mayRunModel = exchange.kind !== undefined): void {
+  const { req, reading, identity } = exchange;
   const feature = req.headers['x-nexus-feature'];
   if (feature !== undefined) {
     if (typeof feature !== 'string' || !FEATURE.test(feature)) throw new GatewayError('invalid_feature');
@@ -26,9 +25,23 @@ export function attribute(exchange: Exchange): void {
   const { principal } = identity;
   const customer = customerNamed(req.headers, principal, reading);
   if (customer) exchange.customer = customer;
-  const model = reading?.model;
-  if (model !== undefined && !mayCall(model, principal, customer)) throw modelNotFound(model);
-  if (model === undefined && kind && MAY_LEAVE_MODEL_OPEN.has(kind) && isBound(principal, customer))
+  if (isBound(principal, customer)) checkModels(exchange, { principal, customer, mayRunModel });
+}
+
+/** Refuses what names a model that may not be called, and what may run any because it names none. */
+function checkModels(
+  { req, reading }: Exchange,
+  {
+    principal,
+    customer,
+    mayRunModel,
+  }: { principal: Principal; customer: Customer | undefined; mayRunModel: boolean },
+): void {
+  const named = modelsInUrl(req.url ?? '');
+  if (reading?.model !== undefined) named.push(reading.model);
+  const forbidden = named.find((model) => !mayCall(model, principal, customer));
+  if (forbidden !== undefined) throw modelNotFound(forbidden);
+  if (mayRunModel && named.length === 0)
     throw new GatewayError('model_not_found', {
       message: 'Name the `model`: this key may not call every one, and the request leaves the choice open.',
     });

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '@nexus/domain';
 import type { CallReader } from '@nexus/tokens';
 import { askForBody, type Exchange } from './exchange.ts';
+import { deploymentIn } from './models-in-url.ts';
 
 /**
  * Reads the whole body of a metered call, and from it what the limits must know. Other bodies stay streams.
@@ -17,8 +18,10 @@ export async function read(exchange: Exchange, reader: CallReader, bodyLimitByte
   askForBody(exchange);
   const body = await wholeBody(exchange, bodyLimitBytes);
   exchange.body = body;
-  const reading = reader.read(kind, body);
-  exchange.reading = reading instanceof Promise ? await reading : reading;
+  const read = reader.read(kind, body);
+  const reading = read instanceof Promise ? await read : read;
+  const model = deploymentIn(exchange.path);
+  exchange.reading = model === undefined ? reading : { ...reading, model };
 }
 
 function tooLarge(bodyLimitBytes: number): GatewayError {

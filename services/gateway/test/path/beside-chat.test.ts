@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import { until } from '@nexus/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
 import { listen } from '../../src/server.ts';
 import { requestLines, startInFrontOf, startWithSimulator } from '../running-gateway.ts';
 
@@ -68,6 +69,13 @@ describe('A list of models', () => {
     ['/v1/images/generations', { model: ['gpt-image-1'], prompt: 'x' }],
     ['/v1/audio/speech', { input: 'x' }],
     ['/v1/moderations', { model: 7, input: 'x' }],
+    ['/v1/chat/completions', { messages: [] }],
+    ['/v1/responses', { prompt: { id: 'pmpt_stored' } }],
+    ['/openai/deployments/gpt-5/chat/completions?api-version=1', { messages: [] }],
+    ['/openai/deployments/gpt-5/chat/completions', { model: 'gpt-4o', messages: [] }],
+    ['/OpenAI/deploy%6Dents/gpt-5/chat/completions', { model: 'gpt-4o', messages: [] }],
+    ['/openai/deployments/whisper/audio/transcriptions', 'unread'],
+    ['/v1/chat/completions?model=gpt-5', { model: 'gpt-4o', messages: [] }],
     ['/v1/IMAGES/gener%61tions/', { model: 'dall-e-3', prompt: 'x' }],
   ])('binds %s %j: a 404, and nothing is sent', async (path, body) => {
     const running = await startWithSimulator(SETTINGS);
@@ -90,6 +98,39 @@ describe('A list of models', () => {
     expect((await call(running, '/v1/images/generations', { prompt: 'x' })).status).toBe(200);
     const lines = await requestLines(running, 3);
     expect(lines.map(({ model }) => model)).toEqual(['gpt-image-1', 'omni-moderation-latest', undefined]);
+  });
+
+  it('holds for Azure’s deployments by their names, in the path alone', async () => {
+    const running = await startWithSimulator(SETTINGS);
+    const answer = await call(
+      running,
+      '/openai/deployments/gpt-4o-eu/chat/completions?api-version=2024-10-21',
+      { messages: [{ role: 'user', content: 'Hello' }] },
+      'sk-bound',
+    );
+    expect(answer.status).toBe(200);
+    expect(await requestLines(running, 1)).toMatchObject([{ model: 'gpt-4o-eu' }]);
+  });
+
+  it.each([
+    ['/v1/realtime?model=gpt-4o-realtime', 101],
+    ['/v1/realtime?model=gpt-realtime', 404],
+    ['/v1/realtime?model=gpt-4o-realtime&model=gpt-realtime', 404],
+    ['/v1/realtime', 404],
+    ['/openai/realtime?deployment=gpt-4o-mine', 101],
+    ['/openai/realtime?deployment=gpt-5', 404],
+  ])('holds for the WebSocket %s: %i', async (path, status) => {
+    const running = await startWithSimulator(SETTINGS);
+    const socket = new WebSocket(`${running.url.replace('http', 'ws')}${path}`, {
+      headers: { authorization: 'Bearer sk-bound' },
+    });
+    const got = await new Promise((resolve) => {
+      socket.on('error', () => {});
+      socket.once('open', () => resolve(101));
+      socket.once('unexpected-response', (_req, res) => resolve(res.statusCode));
+    });
+    expect(got).toBe(status);
+    socket.terminate();
   });
 
   it('leaves what is not JSON to nobody: a 400, and nothing is sent', async () => {
