@@ -3,7 +3,7 @@ import { chatCompletions } from './endpoints/chat.ts';
 import { completions } from './endpoints/completions.ts';
 import { embeddings } from './endpoints/embeddings.ts';
 import { deleteFile, fileContent, listFiles, retrieveFile, uploadFile } from './endpoints/files.ts';
-import { generateImages, moderate, speak, transcribe } from './endpoints/media.ts';
+import { editImages, generateImages, moderate, speak, transcribe } from './endpoints/media.ts';
 import { countMessageTokens, messages } from './endpoints/messages.ts';
 import { listModels, retrieveModel } from './endpoints/models.ts';
 import { countResponseTokens, responses } from './endpoints/responses.ts';
@@ -31,6 +31,7 @@ const ROUTES: readonly (readonly [method: string, path: string, endpoint: Endpoi
   ['POST', '/audio/transcriptions', transcribe],
   ['POST', '/audio/speech', speak],
   ['POST', '/images/generations', generateImages],
+  ['POST', '/images/edits', editImages],
   ['POST', '/moderations', moderate],
 ];
 

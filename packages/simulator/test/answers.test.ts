@@ -230,6 +230,15 @@ describe('the other calls', () => {
     const images = await jsonOf(await call('/v1/images/generations', { prompt: 'A cat', n: 2 }));
     expect(images.data).toHaveLength(2);
     expect(at(images, 'usage', 'output_tokens')).toBe(544);
+    const form = new FormData();
+    for (const [name, value] of Object.entries({ prompt: 'A cat', model: 'gpt-image-1', n: '3' }))
+      form.set(name, value);
+    const edits = `${simulator.url}/v1/images/edits`;
+    expect((await fetch(edits, { method: 'POST', body: form })).status).toBe(400);
+    form.set('image', new Blob([Buffer.alloc(100)]), 'a.png');
+    const edited = await jsonOf(await fetch(edits, { method: 'POST', body: form }));
+    expect(at(edited, 'usage', 'input_tokens_details', 'image_tokens')).toBe(272);
+    expect(at(edited, 'usage', 'output_tokens')).toBe(816);
     const counted = await jsonOf(await call('/v1/responses/input_tokens', { model: 'o3', input: 'Hello' }));
     expect(counted).toMatchObject({ object: 'response.input_tokens', input_tokens: expect.any(Number) });
     expect(counted.input_tokens).toBeGreaterThan(0);

@@ -24,7 +24,7 @@ export async function handleUpgrade(
   if (isClosing(socket)) return;
   socket.on('error', () => socket.destroy());
   const res = new ServerResponse(req);
-  const exchange: Exchange = { ...arrive(req, res, parts), kind: undefined };
+  const exchange: Exchange = { ...arrive(req, res, parts), kind: undefined, upload: undefined };
   const flight = parts.inFlight.add(exchange);
   flight.breakOff = () => socket.destroy();
   const answer = (reply: () => void) => {
@@ -36,7 +36,7 @@ export async function handleUpgrade(
     checkFraming(req);
     if (isOwnPath(req.url)) throw new GatewayError('not_found');
     exchange.identity = identify(req.headers, parts.principals);
-    attribute(exchange, true);
+    attribute(exchange);
     choose(exchange, parts.upstream);
     const admission = await admit(exchange, parts);
     if (admission.passes) {

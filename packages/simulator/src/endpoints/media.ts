@@ -61,9 +61,36 @@ export function generateImages(exchange: Exchange): Answer {
   const body = read.object;
   const model = typeof body.model === 'string' ? body.model : (exchange.deployment ?? 'gpt-image-1');
   if (typeof body.prompt !== 'string') return exchange.errors.missing('prompt');
-  const n = readCount(body.n, 'n') ?? 1;
+  return paint(exchange, { model, n: body.n, promptTokens: countTokens(body.prompt), pictures: 0 });
+}
+
+/** POST images/edits: as images/generations; each picture that comes counts as one that goes. */
+export function editImages(exchange: Exchange): Answer {
+  const parts = parseMultipart(exchange.req.headers['content-type'], exchange.body);
+  if (parts === undefined) return exchange.errors.invalid('Expected a multipart/form-data body.');
+  const text = (name: string) => parts.get(name)?.content.toString('utf8');
+  const prompt = text('prompt');
+  if (!parts.has('image') && !parts.has('image[]')) return exchange.errors.missing('image');
+  if (prompt === undefined) return exchange.errors.missing('prompt');
+  const model = text('model') ?? exchange.deployment ?? 'gpt-image-1';
+  const n = parts.has('n') ? Number(text('n')) : undefined;
+  return paint(exchange, { model, n, promptTokens: countTokens(prompt), pictures: 1 });
+}
+
+/** What is to be painted. */
+interface Painting {
+  readonly model: string;
+  readonly n: unknown;
+  readonly promptTokens: number;
+  /** Those that it begins with. */
+  readonly pictures: number;
+}
+
+function paint(exchange: Exchange, { model, n: stated, promptTokens, pictures: shown }: Painting): Answer {
+  const n = readCount(stated, 'n') ?? 1;
   if (typeof n === 'string' || n > 10) return exchange.errors.invalid("Invalid 'n': from 1 to 10.", 'n');
-  const prompt = countTokens(body.prompt);
+  const shownTokens = shown * TOKENS_PER_PICTURE;
+  const prompt = promptTokens + shownTokens;
   const refused = charge(exchange, model, prompt);
   if (refused !== undefined) return refused;
   const manner = usageManner(exchange);
@@ -72,7 +99,7 @@ export function generateImages(exchange: Exchange): Answer {
     prompt,
     n * TOKENS_PER_PICTURE,
     (input, output, number) =>
-      `{"input_tokens":${number(input)},"input_tokens_details":{"image_tokens":0,"text_tokens":${number(input)}},"output_tokens":${number(output)},"total_tokens":${number(input + output)}}`,
+      `{"input_tokens":${number(input)},"input_tokens_details":{"image_tokens":${number(shownTokens)},"text_tokens":${number(input - shownTokens)}},"output_tokens":${number(output)},"total_tokens":${number(input + output)}}`,
   );
   const pictures = Array.from({ length: n }, () => `{"b64_json":"${PICTURE}"}`).join(',');
   const whole = `{"created":${CREATED},"background":"opaque","data":[${pictures}],"output_format":"png","quality":"low","size":"1024x1024"${usage}}`;

@@ -14,7 +14,7 @@ export function ledgerEntry(
   isCharged: boolean,
   { endedMs, tookMs }: { readonly endedMs: number; readonly tookMs: number },
 ): LedgerEntry {
-  const { id, requestId, identity, customer, feature, reading, res, ending, usage, costNanoUsd } = exchange;
+  const { id, requestId, identity, customer, feature, model, res, ending, usage, costNanoUsd } = exchange;
   const { principal } = identity ?? {};
   return {
     id,
@@ -26,7 +26,7 @@ export function ledgerEntry(
     keyId: principal?.keyId ?? '',
     customer: customer?.name,
     feature,
-    model: reading?.model,
+    model,
     upstream: exchange.attempt?.upstream.name,
     status: res.statusCode,
     ending,

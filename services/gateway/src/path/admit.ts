@@ -59,7 +59,7 @@ export interface AdmitParts {
  */
 export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayPass | MayNotPass> {
   const { config, learned } = parts;
-  const { reading, identity } = exchange;
+  const { reading, model, identity } = exchange;
   const owners = ownersOf(chargedTo(exchange), config, parts.budgets);
   // What is charged to a budget must be on record: it is how a budget is accounted for, and what it is restored from.
   if (parts.ledger?.isFull && owners.some(hasBudget)) throw new GatewayError('ledger_unavailable');
@@ -68,7 +68,7 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
   if (reading) {
     const { statedOutputTokens, choices } = reading;
     if (exchange.kind && hasOutput(exchange.kind, reading.stream)) {
-      const learnedTokens = learned.expect(identity?.principal.keyId ?? '', reading.model ?? '');
+      const learnedTokens = learned.expect(identity?.principal.keyId ?? '', model ?? '');
       const policy = config.reserve;
       outputTokens = outputToReserve({
         policy,
@@ -87,7 +87,7 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
       reservedOutputTokens: outputTokens,
     });
     if (tooLarge) {
-      const reply = sizeReply(tooLarge.owner, tooLarge.limit, tooLarge.requested, reading.model);
+      const reply = sizeReply(tooLarge.owner, tooLarge.limit, tooLarge.requested, model);
       return { passes: false, reply };
     }
   }
@@ -99,7 +99,7 @@ export async function admit(exchange: Exchange, parts: AdmitParts): Promise<MayP
   exchange.decision = decision;
   if (!decision.admitted) {
     parts.alerts.lookAtRefusal(decision);
-    return { passes: false, reply: refusalReply(decision, reading?.model, Date.now()) };
+    return { passes: false, reply: refusalReply(decision, model, Date.now()) };
   }
   const trial = ShadowTrial.begin(parts.limiter, exchange.id, owners, demand);
   if (trial) exchange.trial = trial;

@@ -23,7 +23,7 @@ export function arrive(req: IncomingMessage, res: ServerResponse, { nowMs, proxi
   const end = url.indexOf('?');
   const path = end < 0 ? url : url.slice(0, end);
   const method = req.method ?? 'GET';
-  const { kind, dialect } = doorOf(method, path);
+  const { kind, dialect, upload } = doorOf(method, path);
   arrivals += 1;
   const id = `req_${process64}${arrivals.toString(36).padStart(8, '0')}`;
   const given = req.headers['x-request-id'] ?? req.headers['request-id'];
@@ -38,6 +38,7 @@ export function arrive(req: IncomingMessage, res: ServerResponse, { nowMs, proxi
     path,
     dialect,
     kind,
+    upload,
     startedMs: nowMs(),
     client: proxies.clientOf(req),
     sent: false,
@@ -51,6 +52,8 @@ export function arrive(req: IncomingMessage, res: ServerResponse, { nowMs, proxi
     feature: undefined,
     body: undefined,
     reading: undefined,
+    model: undefined,
+    modelsInBody: undefined,
     price: undefined,
     costNanoUsd: undefined,
     decision: undefined,

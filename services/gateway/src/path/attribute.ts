@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Customer, GatewayError, type Principal } from '@nexus/domain';
 import type { CallReading } from '@nexus/tokens';
-import type { Exchange } from './exchange.ts';
-import { modelNotFound } from './model-not-found.ts';
-import { modelsInUrl } from './models-in-url.ts';
+import { type Exchange, isCoded } from './exchange.ts';
+import { modelNotFound, nameTheModel } from './model-not-found.ts';
+import { ModelsInBody } from './models-in-body.ts';
+import { deploymentIn, modelsInUrl } from './models-in-url.ts';
 
 /** A feature is a label that the application gives its own traffic. */
 const FEATURE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -11,10 +12,9 @@ const FEATURE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /**
  * Learns for which customer and feature the request is, as far as its key may name them, and whether the key and the customer may call
  * its model.
- * @param mayRunModel whether it has to name its model where a list of models binds it: metered calls do
- * @throws GatewayError `invalid_customer`, `invalid_tier`, `invalid_feature` or `model_not_found`
+ * @throws GatewayError `invalid_customer`, `invalid_tier`, `invalid_feature`, `model_not_found` or `unsupported_encoding`
  */
-export function attribute(exchange: Exchange, mayRunModel = exchange.kind !== undefined): void {
+export function attribute(exchange: Exchange): void {
   const { req, reading, identity } = exchange;
   const feature = req.headers['x-nexus-feature'];
   if (feature !== undefined) {
@@ -25,36 +25,52 @@ export function attribute(exchange: Exchange, mayRunModel = exchange.kind !== un
   const { principal } = identity;
   const customer = customerNamed(req.headers, principal, reading);
   if (customer) exchange.customer = customer;
-  if (isBound(principal, customer)) checkModels(exchange, { principal, customer, mayRunModel });
+  const isBound = principal.modelRules.length > 0 || customer?.modelRule !== undefined;
+  const mayCall = isBound ? (model: string) => mayCallModel(model, principal, customer) : undefined;
+  if (exchange.kind === undefined) attributeUnread(exchange, mayCall);
+  else if (mayCall) checkModels(modelsOf(exchange), mayCall, true);
+}
+
+/** Whether a list of models allows one; there is none where no list binds the request. */
+type MayCall = (model: string) => boolean;
+
+/** The models that the URL of a metered call names, and the one that it asks for. */
+function modelsOf({ req, model }: Exchange): string[] {
+  const named = modelsInUrl(req.url ?? '');
+  if (model !== undefined) named.push(model);
+  return named;
+}
+
+/** Learns the model of a request that passes unread: from its URL now, from its body on its way. */
+function attributeUnread(exchange: Exchange, mayCall: MayCall | undefined): void {
+  const { req, method, path, upload } = exchange;
+  const isWebSocket = req.headers.upgrade?.toLowerCase() === 'websocket';
+  if (method !== 'POST' && !isWebSocket) return;
+  const named = modelsInUrl(req.url ?? '');
+  exchange.model = named[0];
+  const hasBody = Number(req.headers['content-length']) > 0 || req.headers['transfer-encoding'] !== undefined;
+  if (mayCall) checkModels(named, mayCall, isWebSocket || (upload !== undefined && !hasBody));
+  // What a body names beside a deployment counts for nothing.
+  if (!hasBody || (upload === undefined && !mayCall) || deploymentIn(path) !== undefined) return;
+  if (mayCall && isCoded(exchange)) throw new GatewayError('unsupported_encoding');
+  const mustName = upload !== undefined && named.length === 0;
+  exchange.modelsInBody = new ModelsInBody(exchange, mayCall && { mayCall, mustName });
 }
 
 /** Refuses what names a model that may not be called, and what may run any because it names none. */
-function checkModels(
-  { req, reading }: Exchange,
-  {
-    principal,
-    customer,
-    mayRunModel,
-  }: { principal: Principal; customer: Customer | undefined; mayRunModel: boolean },
-): void {
-  const named = modelsInUrl(req.url ?? '');
-  if (reading?.model !== undefined) named.push(reading.model);
-  const forbidden = named.find((model) => !mayCall(model, principal, customer));
+function checkModels(named: readonly string[], mayCall: MayCall, mustName: boolean): void {
+  const forbidden = named.find((model) => !mayCall(model));
   if (forbidden !== undefined) throw modelNotFound(forbidden);
-  if (mayRunModel && named.length === 0)
-    throw new GatewayError('model_not_found', {
-      message: 'Name the `model`: this key may not call every one, and the request leaves the choice open.',
-    });
+  if (mustName && named.length === 0) throw nameTheModel();
 }
 
 /** Whether a key may call a model for a customer: all rules that concern it allow it. */
-export function mayCall(model: string, { modelRules }: Principal, customer: Customer | undefined): boolean {
+export function mayCallModel(
+  model: string,
+  { modelRules }: Principal,
+  customer: Customer | undefined,
+): boolean {
   return modelRules.every((rule) => rule.allows(model)) && customer?.modelRule?.allows(model) !== false;
-}
-
-/** Whether any rule says which models may be called. */
-function isBound({ modelRules }: Principal, customer: Customer | undefined): boolean {
-  return modelRules.length > 0 || customer?.modelRule !== undefined;
 }
 
 function customerNamed(

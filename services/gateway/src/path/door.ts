@@ -5,7 +5,12 @@ import type { Dialect } from './exchange.ts';
 export interface Door {
   readonly kind: CallKind | undefined;
   readonly dialect: Dialect;
+  /** What an unread call makes of its upload by a model. Absent: it makes nothing, or isn't known. */
+  readonly upload?: UploadKind | undefined;
 }
+
+/** The calls that run a model on an upload, a form mostly, which passes unread but for the model's name. */
+export type UploadKind = 'image' | 'audio' | 'video';
 
 /**
  * The ends of the paths whose calls are metered. What stands before them (`/v1`, `/openai/deployments/NAME`, a provider's
@@ -21,6 +26,13 @@ const METERED: readonly (readonly [RegExp, CallKind])[] = [
   [/(?:^|\/)audio\/speech$/, 'speech'],
   [/(?:^|\/)moderations$/, 'moderation'],
   [/(?:^|\/)rerank$/, 'rerank'],
+];
+
+/** OpenAI's image edits and variations, audio transcriptions and translations, and videos. */
+const UPLOADS: readonly (readonly [RegExp, UploadKind])[] = [
+  [/(?:^|\/)images\/(?:edits|variations)$/, 'image'],
+  [/(?:^|\/)audio\/(?:transcriptions|translations)$/, 'audio'],
+  [/(?:^|\/)videos$/, 'video'],
 ];
 
 const ANTHROPIC = /(?:^|\/)v1\/messages(?:\/|$)/;
@@ -40,7 +52,7 @@ export function doorOf(method: string, path: string): Door {
   const known = doors.get(path);
   if (known) return known;
   const door = findDoor(path);
-  if (door.kind && doors.size < MOST_DOORS_KEPT) doors.set(path, door);
+  if ((door.kind || door.upload) && doors.size < MOST_DOORS_KEPT) doors.set(path, door);
   return door;
 }
 
@@ -49,7 +61,8 @@ function findDoor(path: string): Door {
   const dialect: Dialect = ANTHROPIC.test(plain) ? 'anthropic' : 'openai';
   const kind = METERED.find(([end]) => end.test(plain))?.[1];
   if (kind === 'message' && dialect !== 'anthropic') return { kind, dialect: 'anthropic' };
-  return { kind, dialect };
+  const upload = kind ? undefined : UPLOADS.find(([end]) => end.test(plain))?.[1];
+  return { kind, dialect, upload };
 }
 
 function decode(path: string): string {

@@ -6,7 +6,9 @@ import type { CallKind, CallReading } from '@nexus/tokens';
 import type { RefusalReply } from '../reply/refusal.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 import type { NamedUpstream } from '../upstream/named-upstream.ts';
+import type { UploadKind } from './door.ts';
 import type { Identity } from './identify.ts';
+import type { ModelsInBody } from './models-in-body.ts';
 import type { Charged } from './owners.ts';
 import type { ShadowTrial } from './shadow.ts';
 
@@ -40,6 +42,8 @@ export interface Exchange {
   readonly dialect: Dialect;
   /** What kind of metered call this is; undefined: it passes unread. */
   readonly kind: CallKind | undefined;
+  /** What an unread call makes of its upload. */
+  readonly upload: UploadKind | undefined;
   readonly startedMs: number;
   /** The client's address, as far as it can be believed. */
   readonly client: string | undefined;
@@ -50,6 +54,10 @@ export interface Exchange {
   /** The whole body of a metered call, as it came. */
   body?: Uint8Array | undefined;
   reading?: CallReading | undefined;
+  /** The model that it asks for, as far as Nexus learns of it: by its URL, its body as it is read, or what its body names on its way. */
+  model?: string | undefined;
+  /** Finds the model in a body that isn't read; absent: there is no body, or nobody asks. */
+  modelsInBody?: ModelsInBody | undefined;
   /** What its model costs; absent: not known, and nothing is charged for it. */
   price?: Price | undefined;
   costNanoUsd?: number | undefined;
@@ -93,8 +101,14 @@ export interface Exchange {
 }
 
 /** Whom and what the request is charged to. */
-export function chargedTo({ identity, customer, feature, reading }: Exchange): Charged {
-  return { principal: identity?.principal, customer, feature, model: reading?.model };
+export function chargedTo({ identity, customer, feature, model }: Exchange): Charged {
+  return { principal: identity?.principal, customer, feature, model };
+}
+
+/** Whether the body is compressed, or else coded, so that nothing in it can be read. */
+export function isCoded({ req }: Pick<Exchange, 'req'>): boolean {
+  const coding = req.headers['content-encoding'];
+  return coding !== undefined && coding.toLowerCase() !== 'identity';
 }
 
 /** Whether the client waits to be asked before it sends its body (RFC 9110 §10.1.1). */

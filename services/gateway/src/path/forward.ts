@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { GatewayError, Usage } from '@nexus/domain';
+import { GatewayError, type Usage } from '@nexus/domain';
 import type { Flight } from '../ops/in-flight.ts';
 import type { Call } from '../upstream/call.ts';
 import { Declined } from '../upstream/failures.ts';
@@ -38,6 +38,13 @@ export async function forward(
   flight: Flight,
   { upstream, prices }: { readonly upstream: Upstream; readonly prices: Prices },
 ): Promise<Forwarded> {
+  const forwarded = await send(exchange, flight, upstream, prices);
+  const isLearned = exchange.kind === undefined && exchange.model !== undefined;
+  if (isLearned) exchange.price = prices.at(exchange, exchange.attempt?.upstream, Date.now());
+  return forwarded;
+}
+
+function send(exchange: Exchange, flight: Flight, upstream: Upstream, prices: Prices): Promise<Forwarded> {
   if (upstream instanceof Upstreams) return forwardToOneOf(upstream, exchange, flight, prices);
   const way = exchange.kind === undefined ? upstream.passthrough : upstream.metered;
   return follow(way.send(exchange), flight);
@@ -70,7 +77,7 @@ async function forwardToOneOf(
       return await follow(attempt.send(exchange), flight);
     } catch (error) {
       const isDeclined = error instanceof Declined;
-      if (!isDeclined) itinerary.failed(attempt);
+      if (!isDeclined && !isWithdrawn(error)) itinerary.failed(attempt);
       if (!itinerary.goesOn) throw error;
       exchange.givenUp ??= [];
       exchange.givenUp.push({
@@ -88,6 +95,11 @@ async function forwardToOneOf(
       return { forwarded: true, usage: undefined };
     }
   }
+}
+
+/** Whether the request was taken back for what its body says, which isn't the upstream's fault. */
+function isWithdrawn(error: unknown): boolean {
+  return error instanceof GatewayError && error.status < 500;
 }
 
 /** How a WebSocket is joined. */

@@ -31,16 +31,16 @@ export class Prices {
    * @throws GatewayError `model_not_priced` where a budget holds, and models without a price are refused
    */
   find(exchange: Exchange, owners: readonly OwnerLimits[], atMs: number): Price | undefined {
-    const { reading, chosen } = exchange;
+    const { reading, model, chosen } = exchange;
     if (!reading) return undefined;
-    const pricing = this.#pricing(reading.model, chosen, atMs);
+    const pricing = this.#pricing(model, chosen, atMs);
     if (pricing.kind === 'refused' && owners.some(hasBudget)) throw new GatewayError('model_not_priced');
     return 'price' in pricing ? pricing.price : undefined;
   }
 
-  /** The price of the exchange's model at another upstream than the one that was chosen for it; that one's where no other is known. */
-  at({ reading, price }: Exchange, upstream: NamedUpstream, atMs: number): Price | undefined {
-    const pricing = this.#pricing(reading?.model, upstream, atMs);
+  /** The price of the exchange's model at an upstream, the only one where none is given; the price that the exchange has where no other is known. */
+  at({ model, price }: Exchange, upstream: NamedUpstream | undefined, atMs: number): Price | undefined {
+    const pricing = this.#pricing(model, upstream, atMs);
     return 'price' in pricing ? pricing.price : price;
   }
 
@@ -125,7 +125,8 @@ export function mostCost(
   });
 }
 
-/** What a usage cost, in nano-dollars. */
-export function costOf(price: Price, usage: Usage): number {
-  return cost(price, usage);
+/** What a usage cost, in nano-dollars. An answer that was given is a call, also where it says nothing of its tokens. */
+export function costOf(price: Price, usage: Usage, upstreamStatus: number | undefined): number {
+  const isGiven = upstreamStatus !== undefined && upstreamStatus >= 200 && upstreamStatus < 300;
+  return cost(price, usage, isGiven ? 1 : undefined);
 }

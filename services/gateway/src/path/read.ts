@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '@nexus/domain';
 import type { CallReader } from '@nexus/tokens';
-import { askForBody, type Exchange } from './exchange.ts';
+import { askForBody, type Exchange, isCoded } from './exchange.ts';
 import { deploymentIn } from './models-in-url.ts';
 
 /**
@@ -11,17 +11,15 @@ import { deploymentIn } from './models-in-url.ts';
 export async function read(exchange: Exchange, reader: CallReader, bodyLimitBytes: number): Promise<void> {
   const { kind, req } = exchange;
   if (kind === undefined) return;
-  const coding = req.headers['content-encoding'];
-  if (coding !== undefined && coding.toLowerCase() !== 'identity')
-    throw new GatewayError('unsupported_encoding');
+  if (isCoded(exchange)) throw new GatewayError('unsupported_encoding');
   if (Number(req.headers['content-length'] ?? 0) > bodyLimitBytes) throw tooLarge(bodyLimitBytes);
   askForBody(exchange);
   const body = await wholeBody(exchange, bodyLimitBytes);
   exchange.body = body;
   const read = reader.read(kind, body);
   const reading = read instanceof Promise ? await read : read;
-  const model = deploymentIn(exchange.path);
-  exchange.reading = model === undefined ? reading : { ...reading, model };
+  exchange.reading = reading;
+  exchange.model = deploymentIn(exchange.path) ?? reading.model;
 }
 
 function tooLarge(bodyLimitBytes: number): GatewayError {

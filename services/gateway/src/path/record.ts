@@ -29,7 +29,7 @@ function endedRequest(exchange: Exchange, endedMs: number): EndedRequest {
     client: exchange.client,
     method: exchange.method,
     path: exchange.path,
-    model: reading?.model,
+    model: exchange.model,
     stream: reading?.stream ?? false,
     status: exchange.res.statusCode,
     upstream: exchange.attempt?.upstream.name,

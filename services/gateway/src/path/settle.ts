@@ -72,16 +72,16 @@ export async function settle(
   }
   exchange.usage = end.usage;
   const { inputTokens, outputTokens } = end.usage;
-  const nanoUsd = exchange.price ? costOf(exchange.price, end.usage) : 0;
+  const nanoUsd = exchange.price ? costOf(exchange.price, end.usage, exchange.upstreamStatus) : 0;
   if (exchange.price) exchange.costNanoUsd = nanoUsd;
   const used = { inputTokens, outputTokens, nanoUsd };
   await limiter.settle(reservation, used, recordOf(exchange, true, parts));
   await endTrial(exchange, used);
   alerts.look(exchange.decision?.buckets ?? [], reservation.demand, used);
-  const { reading, kind, identity, ending, upstreamStatus } = exchange;
+  const { reading, model, kind, identity, ending, upstreamStatus } = exchange;
   if (!reading || !kind || !hasOutput(kind, reading.stream)) return;
   if (identity && ending === 'whole' && upstreamStatus !== undefined && upstreamStatus < 300)
-    learned.learn(identity.principal.keyId, reading.model ?? '', outputTokens / reading.choices);
+    learned.learn(identity.principal.keyId, model ?? '', outputTokens / reading.choices);
 }
 
 /** Records the exchange; the text is what the limiter is to write with its end, where instances share a ledger. */

@@ -3,7 +3,7 @@ import type { Customer, Principal, Reservation, Settlement } from '@nexus/domain
 import { MemoryLimiter, sizeRefusal } from '@nexus/limits';
 import { cost, PriceList, worstCost } from '@nexus/prices';
 import type { ChangedBudgets } from '../budgets/changed-budgets.ts';
-import { mayCall } from '../path/attribute.ts';
+import { mayCallModel } from '../path/attribute.ts';
 import { ownersOf } from '../path/owners.ts';
 import { plainPath, serves } from '../upstream/named-upstream.ts';
 import type { LoggedRequest } from './log-lines.ts';
@@ -52,7 +52,7 @@ export class Replay {
     if (principal === undefined) return { request, refusedBy: 'unknown key' };
     const { model } = request;
     const customer = customerOf(request, principal);
-    if (model !== undefined && !mayCall(model, principal, customer))
+    if (model !== undefined && !mayCallModel(model, principal, customer))
       return { request, refusedBy: 'model not allowed' };
     const { feature } = request;
     const owners = ownersOf({ principal, customer, feature, model }, this.#config, this.#budgets);

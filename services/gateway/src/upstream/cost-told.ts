@@ -50,6 +50,6 @@ export class CostTelling {
     const { price } = this.#exchange;
     if (price === undefined || metered?.source !== 'reported') return undefined;
     const end = settling(this.#exchange, metered);
-    return end.giveBack ? undefined : formatUsd(costOf(price, end.usage));
+    return end.giveBack ? undefined : formatUsd(costOf(price, end.usage, this.#exchange.upstreamStatus));
   }
 }

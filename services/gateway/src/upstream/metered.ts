@@ -186,12 +186,12 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
   }
 
   #makeMeter(headers: IncomingHttpHeaders): Meter {
-    const { kind, reading } = this.#exchange;
+    const { kind, reading, model } = this.#exchange;
     return makeMeter({
       kind: kind ?? 'other',
       contentType: headers['content-type'],
       contentEncoding: headers['content-encoding'],
-      model: reading?.model,
+      model,
       inputTokens: reading?.inputTokens ?? 0,
       inputSource: reading?.inputSource ?? 'estimated',
       hideUsage: this.#hideUsage,

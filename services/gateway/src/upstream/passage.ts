@@ -80,7 +80,9 @@ export class Passage {
     req.on('data', (chunk: Buffer) => {
       this.exchange.bytesIn += chunk.length;
       this.#lastDataMs = this.#nowMs();
+      this.#withdrawIf(this.exchange.modelsInBody?.take(chunk));
     });
+    req.once('end', () => this.#withdrawIf(this.exchange.modelsInBody?.end()));
     call.once('close', () => {
       clearTimeout(this.#timer);
       if (this.exchange.upstreamStatus === undefined)
@@ -93,6 +95,18 @@ export class Passage {
     }
     this.#timer = setTimeout(() => call.destroy(new Error('connect timed out')), this.#timeouts.connectMs);
     socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#connected());
+  }
+
+  /** Takes back a request whose body may not pass, before the upstream has the whole of it. */
+  #withdrawIf(refused: GatewayError | undefined): void {
+    if (refused === undefined || this.#isFailed) return;
+    const { exchange } = this;
+    this.fail(refused);
+    exchange.sent = false;
+    exchange.req.unpipe();
+    this.#call?.destroy();
+    // What the client still sends is for nobody.
+    exchange.req.resume();
   }
 
   #connected(): void {
@@ -195,7 +209,7 @@ export class Passage {
     const { exchange } = this;
     this.#answer = answer;
     this.#lastDataMs = this.#nowMs();
-    if (exchange.method === 'POST') this.meter = meterOf(answer);
+    if (exchange.method === 'POST') this.meter = meterOf(answer, exchange.upload === 'image');
     answer.on('data', (chunk: Buffer) => {
       exchange.bytesOut += chunk.length;
       this.#lastDataMs = this.#nowMs();
@@ -213,6 +227,7 @@ export class Passage {
   /** The call broke: before its answer the passage fails, in its midst the answer breaks. */
   broke(error: Error, client: { destroy(): unknown }): void {
     const { exchange } = this;
+    if (this.#isFailed) return;
     exchange.cause = error;
     if (exchange.upstreamStatus === undefined) this.fail(upstreamFailure(error, exchange.sent));
     else {
@@ -223,9 +238,9 @@ export class Passage {
 }
 
 /** Reads a usage where the answer to an unread POST has one. */
-function meterOf(answer: IncomingMessage): Meter {
+function meterOf(answer: IncomingMessage, isOfImages: boolean): Meter {
   return makeMeter({
-    kind: 'other',
+    kind: isOfImages ? 'image' : 'other',
     contentType: answer.headers['content-type'],
     contentEncoding: answer.headers['content-encoding'],
     model: undefined,

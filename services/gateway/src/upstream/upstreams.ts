@@ -55,6 +55,6 @@ export async function closeWays({ metered, passthrough }: Ways): Promise<void> {
   passthrough.close();
 }
 
-function wantedBy({ path, kind, reading }: Exchange): Wanted {
-  return { path: plainPath(path), isMetered: kind !== undefined, model: reading?.model };
+function wantedBy({ path, kind, model }: Exchange): Wanted {
+  return { path: plainPath(path), isMetered: kind !== undefined, model };
 }

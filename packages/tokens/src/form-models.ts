@@ -1,0 +1,179 @@
+import type { NamedModels } from './named-models.ts';
+
+/** A multipart body's type, and its parameters. */
+const MULTIPART = /^\s*multipart\/[^;\s]*\s*((?:;.*)?)$/is;
+/** One parameter: a name, and a token or a quoted text without escapes (RFC 9110 §5.6). */
+const PARAMETER = /\s*;\s*([a-z0-9!#$&'*+.^_`|~-]+)=(?:"([^"\\]*)"|([^\s;"\\]+))\s*/iy;
+/** RFC 2046 §5.1.1. */
+const BOUNDARY = /^[a-z0-9'()+_,./:=? -]{0,69}[a-z0-9'()+_,./:=?-]$/i;
+
+/**
+ * The boundary of a multipart body by its `Content-Type`: undefined where it isn't one, empty where it is one whose
+ * boundary can't be told for sure.
+ */
+export function formBoundary(contentType: string | undefined): string | undefined {
+  const parameters = MULTIPART.exec(contentType ?? '')?.[1];
+  if (parameters === undefined) return undefined;
+  const boundary = parametersOf(parameters)?.get('boundary') ?? '';
+  return BOUNDARY.test(boundary) ? boundary : '';
+}
+
+/** Parameters by their names in lower case; undefined where one comes twice, or what stands there is none. */
+function parametersOf(text: string): Map<string, string> | undefined {
+  const found = new Map<string, string>();
+  let at = 0;
+  while (at < text.length) {
+    PARAMETER.lastIndex = at;
+    const match = PARAMETER.exec(text);
+    const name = match?.[1]?.toLowerCase();
+    // `boundary*` and `name*` are other spellings of the same (RFC 8187).
+    if (!match || name === undefined || found.has(name) || name === 'name*' || name === 'boundary*')
+      return undefined;
+    found.set(name, match[2] ?? match[3] ?? '');
+    at = PARAMETER.lastIndex;
+  }
+  return found;
+}
+
+const LONGEST_HEAD_BYTES = 16 * 1024;
+const LONGEST_MODEL_BYTES = 256;
+const MOST_MODELS = 16;
+
+const CRLF = '\r\n';
+const END_OF_HEAD = '\r\n\r\n';
+/** What a line of a part's head may hold. Lines that are folded or end otherwise are read in more than one way. */
+const HEAD_LINE = /^([a-z0-9-]+):[ \t]*([^\0\r\n]*)$/i;
+const PLAIN_CODINGS = /^(?:7bit|8bit|binary)$/i;
+const MODEL = /^[\x21-\x7e]+$/;
+
+/** Where in the form the scan is: what the next bytes are. */
+type Place = 'before the first part' | 'behind a boundary' | 'head' | 'value' | 'behind the last part';
+
+/**
+ * Finds the field `model` of a form (RFC 7578), more strictly than any server reads one: lines end in CRLF, every boundary stands
+ * at a line's start, a part has one name. What a laxer parser could read otherwise is unclear.
+ */
+export class FormModels implements NamedModels {
+  readonly models: string[] = [];
+  isUnclear = false;
+  readonly #dash: Buffer;
+  #place: Place = 'before the first part';
+  /** What has come and isn't used up: less than a head, or than a boundary and what stands around it. */
+  #rest: Buffer = Buffer.alloc(0);
+  /** The value is the model's: all of it is kept. */
+  #isModel = false;
+
+  constructor(boundary: string) {
+    this.#dash = Buffer.from(`--${boundary}`, 'latin1');
+    if (boundary === '') this.isUnclear = true;
+  }
+
+  take(chunk: Uint8Array): void {
+    if (this.isUnclear) return;
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
+    while (!this.isUnclear && this.#step());
+    // What is left is small, and would keep the whole chunk.
+    this.#rest = this.isUnclear ? Buffer.alloc(0) : Buffer.from(this.#rest);
+  }
+
+  end(): void {
+    if (this.#place !== 'behind the last part') this.isUnclear = true;
+  }
+
+  /** Goes one place on; false where more bytes are wanted. */
+  #step(): boolean {
+    switch (this.#place) {
+      case 'before the first part':
+        return this.#begin();
+      case 'behind a boundary':
+        return this.#passBoundary();
+      case 'head':
+        return this.#readHead();
+      case 'value':
+        return this.#readValue();
+      case 'behind the last part':
+        // Some clients end the last line too.
+        if (this.#rest.length > 0 && !CRLF.startsWith(this.#rest.toString('latin1'))) this.isUnclear = true;
+        return false;
+    }
+  }
+
+  #begin(): boolean {
+    const dash = this.#dash;
+    if (this.#rest.length < CRLF.length + dash.length) return false;
+    // Some clients write the line's end that belongs to every other boundary before the first one, too.
+    if (this.#rest.toString('latin1', 0, 2) === CRLF) this.#rest = this.#rest.subarray(2);
+    if (!this.#rest.subarray(0, dash.length).equals(dash)) this.isUnclear = true;
+    this.#goOn(dash.length, 'behind a boundary');
+    return true;
+  }
+
+  #passBoundary(): boolean {
+    if (this.#rest.length < 2) return false;
+    const next = this.#rest.toString('latin1', 0, 2);
+    if (next !== CRLF && next !== '--') this.isUnclear = true;
+    this.#goOn(2, next === CRLF ? 'head' : 'behind the last part');
+    return true;
+  }
+
+  #readHead(): boolean {
+    const end = this.#rest.indexOf(END_OF_HEAD);
+    if (end < 0 || end > LONGEST_HEAD_BYTES) {
+      if (this.#rest.length > LONGEST_HEAD_BYTES) this.isUnclear = true;
+      return false;
+    }
+    const name = nameOf(this.#rest.toString('latin1', 0, end));
+    if (name === undefined) this.isUnclear = true;
+    this.#isModel = name !== undefined && /^model(?:\[\])?$/i.test(name);
+    this.#goOn(end + END_OF_HEAD.length, 'value');
+    return true;
+  }
+
+  #readValue(): boolean {
+    const at = this.#rest.indexOf(this.#dash);
+    if (at >= 0) {
+      // A boundary that doesn't begin a line of its own is one to some servers, and none to others.
+      const isOfItsLine = at >= 2 && this.#rest.toString('latin1', at - 2, at) === CRLF;
+      if (!isOfItsLine) this.isUnclear = true;
+      else if (this.#isModel) this.#found(this.#rest.toString('latin1', 0, at - 2));
+      this.#goOn(at + this.#dash.length, 'behind a boundary');
+      return true;
+    }
+    const kept = CRLF.length + this.#dash.length;
+    if (this.#isModel) {
+      if (this.#rest.length > LONGEST_MODEL_BYTES + kept) this.isUnclear = true;
+    } else if (this.#rest.length > kept) this.#rest = this.#rest.subarray(this.#rest.length - kept);
+    return false;
+  }
+
+  #found(model: string): void {
+    if (!MODEL.test(model) || model.length > LONGEST_MODEL_BYTES || this.models.length === MOST_MODELS)
+      this.isUnclear = true;
+    else this.models.push(model);
+  }
+
+  #goOn(bytes: number, place: Place): void {
+    this.#rest = this.#rest.subarray(bytes);
+    this.#place = place;
+  }
+}
+
+/** The name of a part by its head; undefined where it has none, or may have another. */
+function nameOf(head: string): string | undefined {
+  let name: string | undefined;
+  const seen = new Set<string>();
+  for (const line of head.split(CRLF)) {
+    const [, field, value] = HEAD_LINE.exec(line) ?? [];
+    if (field === undefined || value === undefined) return undefined;
+    const lower = field.toLowerCase();
+    if (seen.has(lower)) return undefined;
+    seen.add(lower);
+    if (lower === 'content-transfer-encoding' && !PLAIN_CODINGS.test(value.trim())) return undefined;
+    if (lower !== 'content-disposition') continue;
+    const [, parameters] = /^form-data\s*(;.*)$/i.exec(value) ?? [];
+    name = parameters === undefined ? undefined : parametersOf(parameters)?.get('name');
+    if (name === undefined) return undefined;
+  }
+  return name;
+}
