@@ -40,6 +40,7 @@ const LONGEST_MODEL_BYTES = 256;
 const MOST_MODELS = 16;
 
 const CRLF = '\r\n';
+const LINE_ENDS = /^[\r\n]{0,16}$/;
 const END_OF_HEAD = '\r\n\r\n';
 /** What a line of a part's head may hold. Lines that are folded or end otherwise are read in more than one way. */
 const HEAD_LINE = /^([a-z0-9-]+):[ \t]*([^\0\r\n]*)$/i;
@@ -93,8 +94,8 @@ export class FormModels implements NamedModels {
       case 'value':
         return this.#readValue();
       case 'behind the last part':
-        // Some clients end the last line too.
-        if (this.#rest.length > 0 && !CRLF.startsWith(this.#rest.toString('latin1'))) this.isUnclear = true;
+        // Most clients end the last line too, and openai-node 4 puts an empty one behind it.
+        if (!LINE_ENDS.test(this.#rest.toString('latin1'))) this.isUnclear = true;
         return false;
     }
   }

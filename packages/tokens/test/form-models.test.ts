@@ -46,6 +46,7 @@ describe('The model of a form', () => {
   it.each([
     ['curl', `--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n${FILE}--b--\r\n`],
     ['the field behind the file', `${FILE}${named('m')}--b--\r\n`],
+    ['openai-node 4', `${named('m')}${FILE}--b--\r\n\r\n`],
     ['no line end at the end', `${named('m')}${FILE}--b--`],
     ['a line end before the first boundary', `\r\n${named('m')}--b--\r\n`],
     ['a name without quotes', `${part('name=model', 'm')}--b--\r\n`],

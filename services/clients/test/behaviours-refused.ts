@@ -1,3 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tempDir, until } from '@nexus/testkit';
 import { expect } from 'vitest';
 import type { Call, Client } from './client.ts';
 import { clientTest, failed, newPrompt, succeeded } from './client-test.ts';
@@ -101,6 +105,22 @@ export function describeRefusals(client: Client, gateway: () => RunningGateway):
       await useUp('daily');
       const outcome = await client.embed?.run(call('daily', { maxRetries: 0 }), 'default');
       expect(outcome?.failure).toMatchObject({ isRateLimit: true, status: 429 });
+    });
+  }
+
+  for (const [name, upload] of Object.entries(client.uploads ?? {})) {
+    if (!/transcri/.test(name)) continue;
+    test(`is told by ${name} that its key may not call the model of its form, and calls it with another`, async () => {
+      const path = join(await tempDir(), 'speech.mp3');
+      await writeFile(path, Buffer.concat([Buffer.from('ID3\u0004'), randomBytes(300_000)]));
+      const refused = await gateway().received(() => upload(call('chats', { maxRetries: 0 }), path));
+      expect(failed(refused.outcome)).toMatchObject({ status: 404, isRateLimit: false });
+      expect(refused.outcome.failure?.message).toContain('`whisper-1`');
+      // The upstream never has the end of it.
+      await until(() => refused.requests.every(({ aborted }) => aborted));
+      expect(refused.requests.some(({ body }) => /\r\n--\S+--[\r\n]*$/.test(body.toString('latin1')))).toBe(false);
+      succeeded(await upload(call('whispers'), path));
+      expect(await gateway().linesOf(idOf(client.name, 'whispers'))).toMatchObject([{ model: 'whisper-1' }]);
     });
   }
 

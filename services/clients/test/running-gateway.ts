@@ -19,6 +19,8 @@ const KEYS = {
   hourly: 'limits: { requests_per_hour: 1 }',
   daily: 'limits: { requests_per_day: 1 }',
   small: 'limits: { model_tokens_per_minute: 300 }',
+  whispers: 'models: ["whisper-*"]',
+  chats: 'models: ["gpt-*", "claude-*"]',
 } as const;
 
 export type KeyPurpose = keyof typeof KEYS;
@@ -63,6 +65,8 @@ export async function startGateway(
     ...entry(client, 'hourly'),
     ...entry(client, 'daily'),
     ...entry(client, 'small'),
+    ...entry(client, 'whispers'),
+    ...entry(client, 'chats'),
   ]);
   const settings = ['listen_port: 0', 'listen_host: 127.0.0.1', `target_url: ${upstream.url}`, ...more];
   if (keys.length > 0) settings.push('require_known_keys: false', 'keys:', ...keys);
