@@ -28,8 +28,9 @@ Unknown settings are mistakes. The file is UTF-8, one document of at most 1 MB; 
 A file that changes is taken over within two seconds, without a restart; \`SIGHUP\` makes Nexus read it at once, with the secrets in the files that it
 names. One with a mistake is refused: the one before it holds, the log says why, and \`/health\` shows \`"config":{"status":"refused"}\`.
 Buckets keep what they have used: a limit that is raised frees what it is raised by, one that is lowered clamps and never refills; a key that is gone is
-unknown at its next request. Settings that stand in sockets and connections wait for a restart, and the log names them: \`listen_*\`, \`tls\`, \`target_url\`,
-\`redis*\`, \`on_redis_failure\`, \`max_wait\`, \`on_disconnect\`, \`ask_usage\`, \`timeouts\`, \`upstreams\`, \`ledger\`, \`log_level\`, \`admin.listen\`.
+unknown at its next request. An upstream that is changed takes the
+requests that come; those that are under way end where they are, and what is known of a host that stays (its breaker, keys that cool off) stays known. Certificates are read anew at a \`SIGHUP\`.
+What stands in sockets and stores waits for a restart, and the log names it: \`listen_*\`, \`tls\` on or off, \`redis*\`, \`on_redis_failure\`, \`ledger\`, \`admin.listen\`.
 
 - **Durations** are \`250ms\`, \`10s\`, \`5m\`, \`2h\`, \`1d\`; **sizes** \`512KB\`, \`10MB\`, \`1GB\` (1 KB is 1024 bytes).
 - **\`\${NAME}\`** in any text is replaced by the environment variable, \`\${NAME:-default}\` by it or the default where it

@@ -25,6 +25,8 @@ export interface Log {
   flush(): Promise<void>;
   /** Flushes and ends. Lines that come later are dropped. */
   close(): Promise<void>;
+  /** Graver lines are written from now on, and those of this level. */
+  setLevel(level: LogLevel): void;
   /** Lines that could not be written, ever. Lines left out of a flood are not among them: the log itself tells of those. */
   dropped(): number;
 }
@@ -107,7 +109,7 @@ class WinstonLog implements Log {
   readonly #logger: Logger;
   readonly #sink: Sink;
   readonly #clock: () => number;
-  readonly #isWritten: Readonly<Record<LogLevel, boolean>>;
+  #isWritten: Readonly<Record<LogLevel, boolean>>;
   readonly #gate = new FloodGate();
   #sweeper: NodeJS.Timeout | undefined;
   #isClosing = false;
@@ -117,12 +119,12 @@ class WinstonLog implements Log {
     this.#logger = logger;
     this.#sink = sink;
     this.#clock = clock;
-    this.#isWritten = {
-      debug: logger.isLevelEnabled('debug'),
-      info: logger.isLevelEnabled('info'),
-      warn: logger.isLevelEnabled('warn'),
-      error: logger.isLevelEnabled('error'),
-    };
+    this.#isWritten = writtenBy(logger);
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#logger.level = level;
+    this.#isWritten = writtenBy(this.#logger);
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -217,6 +219,15 @@ class WinstonLog implements Log {
       );
     }
   }
+}
+
+function writtenBy(logger: Logger): Readonly<Record<LogLevel, boolean>> {
+  return {
+    debug: logger.isLevelEnabled('debug'),
+    info: logger.isLevelEnabled('info'),
+    warn: logger.isLevelEnabled('warn'),
+    error: logger.isLevelEnabled('error'),
+  };
 }
 
 /** A log that writes JSON lines through winston. */

@@ -6,8 +6,12 @@ function fixture(name: string): string {
 
 /**
  * A certificate for localhost, 127.0.0.1 and ::1 that signs itself, with its key, as PEM; valid until 2126. Its key is
- * published with the source: for tests alone. (node:crypto reads certificates but makes none.)
+ * published with the source: for tests alone. (node:crypto reads certificates but makes none.) `renewed` is another one, with a key of
+ * its own.
  */
-export function selfSignedCert(): { readonly cert: string; readonly key: string } {
-  return { cert: fixture('test-only-localhost.cert.pem'), key: fixture('test-only-localhost.key.pem') };
+export function selfSignedCert(which: 'localhost' | 'renewed' = 'localhost'): {
+  readonly cert: string;
+  readonly key: string;
+} {
+  return { cert: fixture(`test-only-${which}.cert.pem`), key: fixture(`test-only-${which}.key.pem`) };
 }

@@ -118,7 +118,9 @@ export function describeRefusals(client: Client, gateway: () => RunningGateway):
       expect(refused.outcome.failure?.message).toContain('`whisper-1`');
       // The upstream never has the end of it.
       await until(() => refused.requests.every(({ aborted }) => aborted));
-      expect(refused.requests.some(({ body }) => /\r\n--\S+--[\r\n]*$/.test(body.toString('latin1')))).toBe(false);
+      expect(refused.requests.some(({ body }) => /\r\n--\S+--[\r\n]*$/.test(body.toString('latin1')))).toBe(
+        false,
+      );
       succeeded(await upload(call('whispers'), path));
       expect(await gateway().linesOf(idOf(client.name, 'whispers'))).toMatchObject([{ model: 'whisper-1' }]);
     });

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Config, LoadedConfig, Target } from '@nexus/config';
+import type { Config, LoadedConfig } from '@nexus/config';
 import { GatewayError, type WindowUse } from '@nexus/domain';
 import { LearnedOutput } from '@nexus/limits';
 import { createMetrics, type Log } from '@nexus/observe';
@@ -19,12 +19,10 @@ import { presentState } from './ops/metrics.ts';
 import { Prices } from './path/price.ts';
 import { Turns } from './path/turns.ts';
 import { replyError } from './reply/own-reply.ts';
-import { createServer, listen } from './server.ts';
+import { createServer, listen, showCertificate } from './server.ts';
 import { LEASE_MS, openStore } from './store.ts';
 import { handleUpgrade } from './upgrade.ts';
-import { MeteredUpstream } from './upstream/metered.ts';
-import { Passthrough } from './upstream/passthrough.ts';
-import { closeWays, Upstreams } from './upstream/upstreams.ts';
+import { LiveUpstream } from './upstream/live-upstream.ts';
 import { VERSION } from './version.ts';
 
 /** A running gateway. */
@@ -77,29 +75,20 @@ export async function startGateway(
     nowMs,
     checkEveryMs: Math.min(CHECK_EVERY_MS, config.timeouts.idleMs),
     renewEveryMs: LEASE_MS / 3,
-    idleMs: config.timeouts.idleMs,
+    idleMs: () => live.config.timeouts.idleMs,
     renew: (reservations) =>
       void limiter.renew(reservations).catch((error: unknown) => log.error('renewal failed', { error })),
     onSlowClient: ({ exchange }) => replyError(exchange, new GatewayError('request_timeout')),
   });
-  const { target, timeouts, onDisconnect, askUsage } = config;
-  const drain = new Drain(inFlight, timeouts.drainMs);
-  const turns = new Turns({ longestMs: config.maxWaitMs, nowMs });
+  const drain = new Drain(inFlight, () => live.config.timeouts.drainMs);
+  const turns = new Turns({ longestMs: () => live.config.maxWaitMs, nowMs });
   const metrics = createMetrics({
     version: VERSION,
     present: () =>
       presentState({ limiter, onRedisFailure: config.onRedisFailure, inFlight, turns, drain, ledger }),
     nowMs,
   });
-  const waysTo = (to: Target) => ({
-    metered: new MeteredUpstream({ target: to, timeouts, onDisconnect, askUsage }, nowMs),
-    passthrough: new Passthrough({ target: to, timeouts }, nowMs),
-  });
-  const upstream =
-    config.upstreams.length === 0
-      ? waysTo(target)
-      : new Upstreams(config.upstreams, { waysTo: (entry) => waysTo(entry.target), nowMs, log });
-  const closeUpstream = () => (upstream instanceof Upstreams ? upstream.close() : closeWays(upstream));
+  const upstream = new LiveUpstream(config, { nowMs, log, ended: () => inFlight.ended() });
   const parts: Parts = {
     get config() {
       return live.config;
@@ -118,7 +107,9 @@ export async function startGateway(
     turns,
     alerts,
     ledger,
-    upstream,
+    get upstream() {
+      return upstream.current;
+    },
     inFlight,
     log,
     metrics,
@@ -137,7 +128,11 @@ export async function startGateway(
   });
   parts.reader.warm();
   if (admin) metrics.warm();
-  await live.watch();
+  await live.watch((next) => {
+    if (next.tls) showCertificate(server, next.tls);
+    if (next.logLevel !== live.config.logLevel) log.setLevel(next.logLevel);
+    upstream.takeOver(next);
+  });
 
   const close = async (noticeMs?: number) => {
     const noted = live.stop();
@@ -146,7 +141,7 @@ export async function startGateway(
     keys.close();
     await alerts.close();
     if (admin) await closeNow(admin);
-    await Promise.all([parts.reader.close(), closeUpstream(), limiter.close()]);
+    await Promise.all([parts.reader.close(), upstream.close(), limiter.close()]);
     await ledger?.close();
     metrics.close();
     await log.flush();

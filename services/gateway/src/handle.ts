@@ -63,14 +63,16 @@ export async function handle(req: IncomingMessage, res: ServerResponse, parts: P
   try {
     checkFraming(req);
     exchange.identity = identify(req.headers, parts.principals);
+    // Of the same configuration as the key: a changed one must not send this one's key to another host.
+    const { upstream } = parts;
     await read(exchange, parts.reader, parts.config.bodyLimitBytes);
     attribute(exchange);
-    choose(exchange, parts.upstream);
+    choose(exchange, upstream);
     const admission = await admit(exchange, parts);
     if (admission.passes) {
       flight.reservation = admission.held.reservation;
       if (await parts.turns.come(exchange, admission.held.startMs, res))
-        forwarded = await forward(exchange, admission.held, flight, parts);
+        forwarded = await forward(exchange, admission.held, flight, { upstream, prices: parts.prices });
     } else refuse(exchange, admission);
   } catch (error) {
     fail(exchange, error);

@@ -6,7 +6,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { ERROR_KINDS, type ErrorCode } from '@nexus/domain';
 import { isClosing } from './reply/closing.ts';
@@ -32,11 +32,14 @@ const SERVER_OPTIONS = {
   shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
 };
 
+/** A certificate with its chain, and its key. */
+interface Certificate {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
 /** An HTTP or HTTPS server with every bound that Node leaves open. */
-export function createServer(
-  listener: RequestListener,
-  tls: { readonly certPem: string; readonly keyPem: string } | undefined,
-): Server {
+export function createServer(listener: RequestListener, tls: Certificate | undefined): Server {
   const server = tls
     ? createHttpsServer(
         { ...SERVER_OPTIONS, cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2' },
@@ -53,6 +56,12 @@ export function createServer(
     refuseUnparsed(error.code ?? '', socket, answers.get(socket)),
   );
   return server;
+}
+
+/** Shows connections to come another certificate. @throws Error if the key is not the certificate's; the one before it stays */
+export function showCertificate(server: Server, { certPem, keyPem }: Certificate): void {
+  if (server instanceof HttpsServer)
+    server.setSecureContext({ cert: certPem, key: keyPem, minVersion: 'TLSv1.2' });
 }
 
 /** Answers bytes that are no request; in the midst of another answer, only that answer's beginning can be told. */

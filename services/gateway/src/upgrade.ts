@@ -36,14 +36,15 @@ export async function handleUpgrade(
     checkFraming(req);
     if (isOwnPath(req.url)) throw new GatewayError('not_found');
     exchange.identity = identify(req.headers, parts.principals);
+    const { upstream } = parts;
     attribute(exchange);
-    choose(exchange, parts.upstream);
+    choose(exchange, upstream);
     const admission = await admit(exchange, parts);
     if (admission.passes) {
       flight.reservation = admission.held.reservation;
       if (await parts.turns.come(exchange, admission.held.startMs, socket))
         await join(exchange, socket, head, {
-          upstream: parts.upstream,
+          upstream,
           refuse: (error) => answer(() => fail(exchange, error)),
         });
       if (exchange.errorCode === undefined) res.statusCode = exchange.upstreamStatus ?? 101;

@@ -15,12 +15,12 @@ const NOTICE_MS = 1_000;
  */
 export class Drain {
   readonly #inFlight: InFlight;
-  readonly #graceMs: number;
+  readonly #graceMs: () => number;
   #draining = false;
   #closesConnections = false;
   #now: () => void = () => {};
 
-  constructor(inFlight: InFlight, graceMs: number) {
+  constructor(inFlight: InFlight, graceMs: () => number) {
     this.#inFlight = inFlight;
     this.#graceMs = graceMs;
   }
@@ -52,7 +52,7 @@ export class Drain {
     this.#closesConnections = true;
     this.#inFlight.closeConnectionsAfterAnswers();
     const grace = new AbortController();
-    const tooLong = wait(this.#graceMs, undefined, { signal: grace.signal }).catch(() => {});
+    const tooLong = wait(this.#graceMs(), undefined, { signal: grace.signal }).catch(() => {});
     let isOver = false;
     const over = Promise.race([tooLong, hurried]).then(() => {
       isOver = true;

@@ -29,7 +29,8 @@ export class InFlight {
   readonly #options: InFlightOptions;
   #timer: NodeJS.Timeout | undefined;
   #renewedMs = 0;
-  #whenEmpty: (() => void)[] = [];
+  /** Who waits for the end of what was under way when they asked. */
+  readonly #waiting = new Set<{ readonly left: Set<Flight>; readonly tell: () => void }>();
 
   constructor(options: InFlightOptions) {
     this.#options = options;
@@ -68,15 +69,24 @@ export class InFlight {
       this.#flights[flight.place] = last;
       last.place = flight.place;
     }
-    if (this.#flights.length > 0 || this.#whenEmpty.length === 0) return;
-    for (const tell of this.#whenEmpty) tell();
-    this.#whenEmpty = [];
+    if (this.#waiting.size === 0) return;
+    for (const waiter of this.#waiting) {
+      waiter.left.delete(flight);
+      if (waiter.left.size > 0) continue;
+      this.#waiting.delete(waiter);
+      waiter.tell();
+    }
+  }
+
+  /** Resolves once everything has ended that is under way now. */
+  ended(): Promise<void> {
+    if (this.#flights.length === 0) return Promise.resolve();
+    return new Promise((tell) => this.#waiting.add({ left: new Set(this.#flights), tell }));
   }
 
   /** Resolves once nothing is under way. */
-  empty(): Promise<void> {
-    if (this.#flights.length === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  async empty(): Promise<void> {
+    while (this.#flights.length > 0) await this.ended();
   }
 
   /** Lets each connection end with the answer that is under way on it. */
@@ -98,10 +108,10 @@ export class InFlight {
       return;
     }
     const now = this.#options.nowMs();
+    const idleMs = this.#options.idleMs();
     for (const flight of this.#flights) {
       const { call, exchange } = flight;
-      if (call && exchange.upstreamStatus !== undefined && now - call.lastDataMs() > this.#options.idleMs)
-        call.stall();
+      if (call && exchange.upstreamStatus !== undefined && now - call.lastDataMs() > idleMs) call.stall();
       if (isTooSlow(exchange, now)) this.#options.onSlowClient(flight);
     }
     if (now - this.#renewedMs >= this.#options.renewEveryMs) {
@@ -120,7 +130,7 @@ export interface InFlightOptions {
   readonly checkEveryMs: number;
   readonly renewEveryMs: number;
   /** An upstream that has begun its answer and sends nothing of worth for this long has stalled. */
-  readonly idleMs: number;
+  readonly idleMs: () => number;
   readonly renew: (reservations: Reservation[]) => void;
   readonly onSlowClient: (flight: Flight) => void;
 }

@@ -38,16 +38,9 @@ const LONGEST_PROBLEM = 500;
 const FIXED: readonly (readonly [name: string, of: (config: Config) => unknown])[] = [
   ['listen_host', ({ listenHost }) => listenHost],
   ['listen_port', ({ listenPort }) => listenPort],
-  ['target_url', ({ target }) => target],
-  ['upstreams', ({ upstreams }) => upstreams.map((entry) => [entry, entry.keys])],
-  ['log_level', ({ logLevel }) => logLevel],
-  ['tls', ({ tls }) => [tls?.certPem, tls?.keyPem]],
+  ['tls', ({ tls }) => tls !== undefined],
   ['redis', ({ redis }) => [redis?.reach, redis?.keyPrefix]],
   ['on_redis_failure', ({ onRedisFailure }) => onRedisFailure],
-  ['max_wait', ({ maxWaitMs }) => maxWaitMs],
-  ['on_disconnect', ({ onDisconnect }) => onDisconnect],
-  ['ask_usage', ({ askUsage }) => askUsage],
-  ['timeouts', ({ timeouts }) => timeouts],
   ['ledger', ({ ledger }) => [ledger?.path, ledger?.postgresUrl, ledger?.keepMs, ledger?.queue]],
   ['admin.listen', ({ admin }) => admin],
 ];
@@ -62,6 +55,7 @@ export class LiveConfig {
   readonly #reload: () => LoadedConfig;
   readonly #issued: IssuedKeySource;
   readonly #note: (audit: AuditRecord) => Promise<void>;
+  #onChange: (config: Config) => void = () => {};
   readonly #path: string;
   #loaded: LoadedConfig;
   #principals: Principals;
@@ -111,8 +105,12 @@ export class LiveConfig {
     return this.#state;
   }
 
-  /** Looks at the file from now on, every second. */
-  async watch(): Promise<void> {
+  /**
+   * Looks at the file from now on, every second.
+   * @param onChange told of every configuration before it holds; what it throws keeps the one before it
+   */
+  async watch(onChange: (config: Config) => void): Promise<void> {
+    this.#onChange = onChange;
     this.#taken = await this.#read();
     this.#seen = this.#taken;
     this.#timer = setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
@@ -164,6 +162,7 @@ export class LiveConfig {
       ([, of]) => JSON.stringify(of(loaded.config)) !== JSON.stringify(of(this.#first)),
     );
     const needsRestart = changed.map(([name]) => name);
+    this.#onChange(loaded.config);
     this.#loaded = loaded;
     this.#principals = loaded.principals.with(this.#issued);
     this.#proxies = new TrustedProxies(loaded.config.trustedProxies);

@@ -12,7 +12,7 @@ const LONGEST_KNOWN = 128;
 /** What calls cost, by the prices of the configuration that holds. */
 export class Prices {
   readonly #config: () => Config;
-  #of: Config['prices'] | undefined;
+  #of: Config | undefined;
   #list: PriceList | undefined;
   #provider: string | undefined;
   /** By model, for one second: no price changes within one. Finding it anew takes 2 µs. */
@@ -75,13 +75,14 @@ export class Prices {
   }
 
   #current(): PriceList {
-    const { prices, unknownModel, target } = this.#config();
-    if (this.#list === undefined || this.#of !== prices) {
+    const config = this.#config();
+    if (this.#list === undefined || this.#of !== config) {
+      const { prices, unknownModel, target } = config;
       this.#list = new PriceList({ entries: prices, unknownModel });
       this.#provider = this.#list.providerAt(target.origin);
       this.#providers.clear();
       this.#known.clear();
-      this.#of = prices;
+      this.#of = config;
     }
     return this.#list;
   }

@@ -15,7 +15,7 @@ const SECONDS = /^\d{1,7}(?:\.\d{1,9})?$/;
 /** How long a request may wait, and how many wait already. */
 export interface TurnsOptions {
   /** `max_wait` of the configuration. */
-  readonly longestMs: number;
+  readonly longestMs: () => number;
   readonly nowMs: () => number;
   readonly mostWaiting?: number;
 }
@@ -27,7 +27,7 @@ interface Connection extends EventEmitter {
 
 /** The requests of this instance that wait for their turn, because a bucket refills in time (`max_wait`). */
 export class Turns {
-  readonly #longestMs: number;
+  readonly #longestMs: () => number;
   readonly #nowMs: () => number;
   readonly #mostWaiting: number;
   #places = 0;
@@ -51,12 +51,13 @@ export class Turns {
     req,
     startedMs,
   }: Pick<Exchange, 'startedMs'> & { readonly req: { headers: IncomingHttpHeaders } }): number {
-    if (this.#longestMs === 0 || this.#places >= this.#mostWaiting) return 0;
+    const longestMs = this.#longestMs();
+    if (longestMs === 0 || this.#places >= this.#mostWaiting) return 0;
     const leftMs = patienceMs(req.headers) - (this.#nowMs() - startedMs);
-    const longestMs = Math.floor(Math.min(this.#longestMs, leftMs));
-    if (longestMs <= 0) return 0;
+    const mayMs = Math.floor(Math.min(longestMs, leftMs));
+    if (mayMs <= 0) return 0;
     this.#places += 1;
-    return longestMs;
+    return mayMs;
   }
 
   /** Gives up a place. */

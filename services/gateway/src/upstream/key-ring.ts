@@ -30,10 +30,24 @@ export class KeyRing {
   readonly #nowMs: () => number;
   #takes = 0;
 
-  /** @param keys at least one */
-  constructor(keys: readonly string[], nowMs: () => number) {
+  /**
+   * @param keys at least one
+   * @param before the ring that this one takes the place of: what is known of a key that both have stays known
+   */
+  constructor(keys: readonly string[], nowMs: () => number, before?: KeyRing) {
     this.#nowMs = nowMs;
-    this.#keys = keys.map((text) => ({ text, underWay: 0, takenAt: 0, coolsUntilMs: 0, refusedUntilMs: 0 }));
+    this.#takes = before?.takes ?? 0;
+    this.#keys = keys.map((text) => before?.find(text) ?? newKey(text));
+  }
+
+  /** How often a key was taken. */
+  get takes(): number {
+    return this.#takes;
+  }
+
+  /** What is known of a key. */
+  find(text: string): Key | undefined {
+    return this.#keys.find((key) => key.text === text);
   }
 
   /** Requests under way with each key. */
@@ -82,6 +96,10 @@ export class KeyRing {
       },
     };
   }
+}
+
+function newKey(text: string): Key {
+  return { text, underWay: 0, takenAt: 0, coolsUntilMs: 0, refusedUntilMs: 0 };
 }
 
 function isBetter(key: Key, than: Key, nowMs: number): boolean {

@@ -23,6 +23,12 @@ export interface Wanted {
   readonly model: string | undefined;
 }
 
+/** What an upstream has besides its entry. */
+export interface Surroundings {
+  readonly nowMs: () => number;
+  readonly log: Log;
+}
+
 /** One of several upstreams: what it serves, its keys, and what is known of its state. */
 export class NamedUpstream {
   readonly name: string;
@@ -36,17 +42,21 @@ export class NamedUpstream {
   /** Where requests go that it can't take. */
   fallback: NamedUpstream | undefined;
 
-  constructor(entry: UpstreamEntry, ways: Ways, nowMs: () => number, log: Log) {
+  /** @param before the upstream that it takes the place of: of the same host, it goes on with what is known of that */
+  constructor(entry: UpstreamEntry, ways: Ways, { nowMs, log }: Surroundings, before?: NamedUpstream) {
+    const known = before?.entry.target.origin === entry.target.origin ? before : undefined;
     this.name = entry.name;
     this.entry = entry;
     this.ways = ways;
-    this.breaker = new Breaker(nowMs, (state) =>
-      state === 'open'
-        ? log.warn('upstream is away', { upstream: entry.name })
-        : log.info('upstream is back', { upstream: entry.name }),
-    );
-    this.budget = new RetryBudget(nowMs);
-    this.keys = entry.keys.length > 0 ? new KeyRing(entry.keys, nowMs) : undefined;
+    this.breaker =
+      known?.breaker ??
+      new Breaker(nowMs, (state) =>
+        state === 'open'
+          ? log.warn('upstream is away', { upstream: entry.name })
+          : log.info('upstream is back', { upstream: entry.name }),
+      );
+    this.budget = known?.budget ?? new RetryBudget(nowMs);
+    this.keys = entry.keys.length > 0 ? new KeyRing(entry.keys, nowMs, known?.keys) : undefined;
     this.isAzure = AZURE.test(new URL(entry.target.origin).hostname);
   }
 

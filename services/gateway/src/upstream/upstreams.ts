@@ -4,14 +4,12 @@ import type { Log } from '@nexus/observe';
 import type { Exchange } from '../path/exchange.ts';
 import { modelNotFound } from '../path/model-not-found.ts';
 import { Itinerary } from './itinerary.ts';
-import { NamedUpstream, plainPath, type Wanted, type Ways } from './named-upstream.ts';
+import { NamedUpstream, plainPath, type Surroundings, type Wanted, type Ways } from './named-upstream.ts';
 
 /** What several upstreams need. */
-export interface UpstreamsOptions {
-  /** Makes the two ways to one of them. */
+export interface UpstreamsOptions extends Surroundings {
+  /** The two ways to one of them. */
   readonly waysTo: (entry: UpstreamEntry) => Ways;
-  readonly nowMs: () => number;
-  readonly log: Log;
 }
 
 /** Several upstreams, in the order in which they are asked. */
@@ -19,9 +17,12 @@ export class Upstreams {
   readonly #all: readonly NamedUpstream[];
   readonly #log: Log;
 
-  constructor(entries: readonly UpstreamEntry[], { waysTo, nowMs, log }: UpstreamsOptions) {
-    this.#log = log;
-    this.#all = entries.map((entry) => new NamedUpstream(entry, waysTo(entry), nowMs, log));
+  /** @param before those that these take the place of: what is known of one by its name stays known */
+  constructor(entries: readonly UpstreamEntry[], options: UpstreamsOptions, before?: Upstreams) {
+    this.#log = options.log;
+    this.#all = entries.map(
+      (entry) => new NamedUpstream(entry, options.waysTo(entry), options, before?.named(entry.name)),
+    );
     for (const upstream of this.#all)
       upstream.fallback = this.#all.find(({ name }) => name === upstream.entry.fallback);
   }
@@ -44,15 +45,9 @@ export class Upstreams {
     return new Itinerary(exchange, chosen, wantedBy(exchange), this.#log);
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#all.map(({ ways }) => closeWays(ways)));
+  named(name: string): NamedUpstream | undefined {
+    return this.#all.find((upstream) => upstream.name === name);
   }
-}
-
-/** Closes both ways to an upstream. */
-export async function closeWays({ metered, passthrough }: Ways): Promise<void> {
-  await metered.close();
-  passthrough.close();
 }
 
 function wantedBy({ path, kind, model }: Exchange): Wanted {

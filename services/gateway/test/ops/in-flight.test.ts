@@ -14,7 +14,7 @@ it('renews what long requests hold, once every period, until they end', () => {
     nowMs: clock.now,
     checkEveryMs: 1_000,
     renewEveryMs: 20_000,
-    idleMs: 120_000,
+    idleMs: () => 120_000,
     renew: (reservations: Reservation[]) => void renewed.push(reservations.map(({ requestId }) => requestId)),
     onSlowClient: () => {},
   });

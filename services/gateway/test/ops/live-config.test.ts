@@ -65,12 +65,14 @@ describe('a configuration that changes while Nexus runs', () => {
 
   it('names the settings that hold only after a restart', async () => {
     const running = await startWithSimulator(`${SETTINGS}\nadmin: { listen: 127.0.0.1:0 }`);
-    running.configure((text) => `${text}\nmax_wait: 3s\nlog_level: warn\n`);
+    running.configure((text) => `${text}\nledger: { path: x.db }\non_redis_failure: open\n`);
     await until(() => says(running, 'settings need a restart').length > 0, PATIENT);
-    expect(says(running, 'settings need a restart')[0]).toMatchObject({ settings: 'log_level, max_wait' });
+    expect(says(running, 'settings need a restart')[0]).toMatchObject({
+      settings: 'on_redis_failure, ledger',
+    });
     const inside = await (await fetch(`${running.gateway.adminUrl}/health`)).json();
     expect(inside).toMatchObject({
-      config: { status: 'ok', changes: 1, needs_restart: ['log_level', 'max_wait'] },
+      config: { status: 'ok', changes: 1, needs_restart: ['on_redis_failure', 'ledger'] },
     });
   });
 

@@ -8,7 +8,7 @@ const asking = (headers: Record<string, string> = {}, startedMs = 0) => ({ req: 
 describe('a place among those who wait', () => {
   it('is for as long as the configuration says, and no longer than what is left of the time that the client waits', () => {
     const clock = handClock(0);
-    const turns = new Turns({ longestMs: 5_000, nowMs: clock.now });
+    const turns = new Turns({ longestMs: () => 5_000, nowMs: clock.now });
     expect(turns.enter(asking())).toBe(5_000);
     expect(turns.enter(asking({ 'x-stainless-timeout': '600' }))).toBe(5_000);
     expect(turns.enter(asking({ 'x-stainless-timeout': '3' }))).toBe(3_000);
@@ -23,7 +23,7 @@ describe('a place among those who wait', () => {
   });
 
   it('is given to so many at once and no more', () => {
-    const turns = new Turns({ longestMs: 5_000, nowMs: () => 0 });
+    const turns = new Turns({ longestMs: () => 5_000, nowMs: () => 0 });
     const given = Array.from({ length: 1_100 }, () => turns.enter(asking())).filter((ms) => ms > 0);
     expect(given).toHaveLength(1_000);
     turns.leave();
@@ -32,13 +32,13 @@ describe('a place among those who wait', () => {
   });
 
   it('is none where nobody may wait', () => {
-    const turns = new Turns({ longestMs: 0, nowMs: () => 0 });
+    const turns = new Turns({ longestMs: () => 0, nowMs: () => 0 });
     expect(turns.enter(asking())).toBe(0);
     expect(turns.places).toBe(0);
   });
 
   it('leaves nothing behind on the connection, whichever way it ends', async () => {
-    const turns = new Turns({ longestMs: 5_000, nowMs: () => performance.now() });
+    const turns = new Turns({ longestMs: () => 5_000, nowMs: () => performance.now() });
     for (const leaves of [true, false]) {
       turns.enter(asking());
       const connection = Object.assign(new EventEmitter(), { destroyed: false });
@@ -55,7 +55,7 @@ describe('a place among those who wait', () => {
   });
 
   it('never comes before its time', async () => {
-    const turns = new Turns({ longestMs: 5_000, nowMs: () => performance.now() });
+    const turns = new Turns({ longestMs: () => 5_000, nowMs: () => performance.now() });
     for (let count = 0; count < 30; count += 1) {
       turns.enter(asking());
       const startMs = performance.now() + 1 + count / 7;
@@ -66,7 +66,7 @@ describe('a place among those who wait', () => {
   });
 
   it('ends at once where the client has left before', async () => {
-    const turns = new Turns({ longestMs: 5_000, nowMs: () => 0 });
+    const turns = new Turns({ longestMs: () => 5_000, nowMs: () => 0 });
     turns.enter(asking());
     const connection = Object.assign(new EventEmitter(), { destroyed: true });
     expect(await turns.come({ ending: 'whole' }, 60_000, connection)).toBe(false);
