@@ -24,7 +24,7 @@ export function hasWindows({ keyLimits, gateway, models, keys, teams }: Config):
   return owners.some((owner) => owner?.buckets.some(({ kind }) => kind === 'calendar'));
 }
 
-const CHARGED = ['key', 'customer', 'feature', 'model'] as const;
+const CHARGED = ['key', 'team', 'customer', 'feature', 'model'] as const;
 
 /**
  * What the ledger has of the day and the month that run, as units of the limits by day and month of everyone that these requests were charged
@@ -61,10 +61,12 @@ function addUp(
   { config, principals, budgets }: Rules,
 ): void {
   for (const { names, totals } of rows) {
-    const [keyId = '', name = '', feature, model = ''] = names;
-    const principal = principals.byId(keyId);
-    const customer = name === '' ? undefined : principal?.team?.customers?.find(name);
-    const charged = { principal, customer, feature, model: model || undefined };
+    const [keyId = '', teamName = '', name = '', feature, model = ''] = names;
+    const key = principals.byId(keyId)?.limits;
+    // The team that the key had then: it may have another one now, or be gone.
+    const team = config.teams.get(teamName);
+    const customer = name === '' ? undefined : team?.customers?.find(name);
+    const charged = { key, team, customer, feature, model: model || undefined };
     for (const limits of ownersOf(charged, config, budgets)) {
       if (!limits.buckets.some((limit) => isOf(limit, period))) continue;
       const use = uses.get(limits.owner) ?? { limits, units: limits.buckets.map(() => 0) };

@@ -28,7 +28,8 @@ export function limits(parts: LimitsParts): RequestHandler {
       const { customer, feature, model } = req.query;
       const owners = ownersOf(
         {
-          principal,
+          key: principal.limits,
+          team: principal.team,
           customer: typeof customer === 'string' ? customerOf(customer, req.headers, principal) : undefined,
           feature: typeof feature === 'string' ? feature : undefined,
           model: typeof model === 'string' ? model : undefined,

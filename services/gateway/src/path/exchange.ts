@@ -102,7 +102,8 @@ export interface Exchange {
 
 /** Whom and what the request is charged to. */
 export function chargedTo({ identity, customer, feature, model }: Exchange): Charged {
-  return { principal: identity?.principal, customer, feature, model };
+  const principal = identity?.principal;
+  return { key: principal?.limits, team: principal?.team, customer, feature, model };
 }
 
 /** Whether the body is compressed, or else coded, so that nothing in it can be read. */

@@ -55,7 +55,8 @@ export class Replay {
     if (model !== undefined && !mayCallModel(model, principal, customer))
       return { request, refusedBy: 'model not allowed' };
     const { feature } = request;
-    const owners = ownersOf({ principal, customer, feature, model }, this.#config, this.#budgets);
+    const charged = { key: principal.limits, team: principal.team, customer, feature, model };
+    const owners = ownersOf(charged, this.#config, this.#budgets);
     const { estimatedInputTokens: inputTokens, estimatedOutputTokens: outputTokens } = request;
     const tooLarge = sizeRefusal({
       owners,

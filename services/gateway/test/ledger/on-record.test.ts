@@ -94,6 +94,31 @@ describe('one process with a ledger', () => {
     expect(refused.headers.get('x-nexus-limit')).toBe('feature:search/chat/requests_per_month');
   });
 
+  it('charges to a team what was spent in it, by a key that has moved since, and by one that is gone', async () => {
+    const [url, path] = [await upstream(), join(await tempDir(), 'ledger.db')];
+    const settings = (keys: string) => `
+ledger: { path: ${path} }
+teams:
+  old: { limits: { requests_per_month: 10 } }
+  new: { limits: { requests_per_month: 10 } }
+keys: [${keys}]
+admin: { listen: 127.0.0.1:0, tokens: [{ id: r, token: ${TOKEN}, scopes: [read] }] }
+`;
+    const moving = (team: string) => `{ id: moving, key: sk-test-key, team: ${team} }`;
+    const first = await startInFrontOf(
+      url,
+      settings(`${moving('old')}, { id: gone, key: sk-gone, team: old }`),
+    );
+    await call(first, 2);
+    await (await first.chat({}, { authorization: 'Bearer sk-gone' })).text();
+    await until(() => first.gateway.underWay() === 0, PATIENT);
+    await end(first);
+    const second = await startInFrontOf(url, settings(moving('new')));
+    const requests = async (team: string) =>
+      (await admin(second, `limits?owner=team:${team}`)).buckets[0].used;
+    expect([await requests('old'), await requests('new')]).toEqual([3, 0]);
+  });
+
   it('begins without a ledger that it cannot read, and says so', async () => {
     const path = join(await tempDir(), 'ledger.db');
     writeFileSync(path, 'this is no database, and longer than the head of one would be '.repeat(40));
