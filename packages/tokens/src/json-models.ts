@@ -9,8 +9,11 @@ const WHITE = new Set([0x20, 0x09, 0x0a, 0x0d]);
 const BYTES_THAT_TELL = 4;
 const UTF16_MARKS = new Set([0xfeff, 0xfffe]);
 
-/** `model`, and a model's name, with every character written as an escape of six. */
-const LONGEST_TEXT_BYTES = 256 * 6;
+const NAME = 'model';
+/** `\u006d` for one character. */
+const LONGEST_ESCAPE_BYTES = 6;
+/** Longer than any model's name, each of its characters written as an escape. */
+const LONGEST_TEXT_BYTES = 256 * LONGEST_ESCAPE_BYTES;
 const MOST_MODELS = 1_000;
 
 /**
@@ -72,7 +75,10 @@ export class JsonModels implements NamedModels {
 
   #endText(): void {
     if (this.#isNamed) this.#found(this.#decoded());
-    else this.#saysModel = this.#length >= 5 && this.#decoded()?.toLowerCase() === 'model';
+    else {
+      const mayBe = this.#length >= NAME.length && this.#length <= NAME.length * LONGEST_ESCAPE_BYTES;
+      this.#saysModel = mayBe && this.#decoded()?.toLowerCase() === NAME;
+    }
     this.#isNamed = false;
   }
 
