@@ -73,7 +73,7 @@ All else passes as it comes, unread: uploads, files, batches, WebSockets, unknow
 tokens where its answer has a \`usage\`. Where its URL names a model, \`models.<pattern>.limits\` hold for it too. The model that \`images/edits\`, \`images/variations\`, \`audio/transcriptions\`, \`audio/translations\`
 and \`videos\` name, in a form or in JSON, is learned while they pass: too late for limits, but the answer is charged at its price.
 
-A list of \`models\` holds for the model in the body, for Azure's deployment in the path (\`/openai/deployments/NAME/\`, whose name is the model's, for prices too) and for
+A list of \`models\` holds for the model in the body, for Azure's deployment in the path (\`/openai/deployments/NAME/\`, whose name is the model's, for prices too), before Google's verbs (\`/models/NAME:generateContent\`) and for
 \`model\` and \`deployment\` in the query, where a WebSocket names its own. Where a list binds a key or customer, a POST that passes unread is looked at too: each \`model\` that its JSON gives, however deep, and its form's \`model\` must be allowed, or the last of it is never sent and the answer is a 404. A form that can be read in two ways is a 400, a compressed body a 415.
 What is read, a WebSocket and the five calls above get a 404 where they name no model; a moderation that names none is one of \`omni-moderation-latest\`. What Nexus can't see is not held: the file behind a batch, an assistant's own model in a run, what a WebSocket says.
 `;

@@ -110,6 +110,8 @@ describe('A list of models binds a body that passes unread', () => {
       '/v1/messages/batches',
       '{"requests":[{"custom_id":"a","params":{"model":"claude-opus-4","max_tokens":1}}]}',
     ],
+    ['/v1beta/models/gemini-2.5-pro:generateContent', '{"contents":[]}'],
+    ['/v1beta/models/gemini-2.5-pro%3AstreamGenerateContent?alt=sse', '{"contents":[]}'],
     ['/v1/anything/new', '{"mod\\u0065l":"gpt-5"}'],
   ])('POST %s %o: a 404, and the upstream never has the whole of it', async (path, body) => {
     const running = await startBefore(ok);
@@ -129,6 +131,7 @@ describe('A list of models binds a body that passes unread', () => {
     ['/v1/audio/transcriptions', formOf('gpt-4o-transcribe')],
     [EDITS, '{"model":"gpt-4o","prompt":"x"}'],
     ['/v1/threads/runs', '{"thread":{},"model":"gpt-4o"}'],
+    ['/v1beta/models/gpt-4o-by-google:generateContent', '{"contents":[]}'],
     ['/v1/vector_stores', '{"name":"x"}'],
     ['/v1/files', formOf(undefined)],
     ['/openai/deployments/gpt-4o-eu/audio/transcriptions', formOf(undefined)],
