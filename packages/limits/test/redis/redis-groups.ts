@@ -72,6 +72,9 @@ export async function startClusterGroup(): Promise<ClusterGroup> {
   const [first] = nodes;
   if (!first) throw new Error('There are no nodes');
   const bounds = [0, 5461, 10923, 16384];
+  // As redis-cli does it: masters of the same epoch settle their order later, and may take back a slot that has moved meanwhile.
+  for (const [index, { client }] of nodes.entries())
+    await client.call('cluster', ['SET-CONFIG-EPOCH', `${index + 1}`]);
   for (const [index, { client, port }] of nodes.entries()) {
     await client.call('cluster', ['ADDSLOTSRANGE', `${bounds[index]}`, `${(bounds[index + 1] ?? 0) - 1}`]);
     if (index > 0) await first.client.call('cluster', ['MEET', '127.0.0.1', `${port}`, `${busPorts[index]}`]);
