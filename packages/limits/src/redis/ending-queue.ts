@@ -45,6 +45,8 @@ export interface EndingQueueOptions {
   readonly time: RedisTime;
   /** After a call, ends wait so long for company, or for an admission to take them along. */
   readonly gatherMs: number;
+  /** They do where so many came within that time: at an end now and then, company isn't worth the wait. */
+  readonly gatherFrom: number;
   readonly retryMs: number;
   readonly maxQueued: number;
 }
@@ -73,6 +75,9 @@ export class EndingQueue {
   #timer: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
   #isGathering = false;
+  /** When the last ends came, as many as `gatherFrom`, each in the place of the one that many before it. */
+  readonly #cameMs: number[] = [];
+  #came = 0;
   #isAway = false;
   #isClosed = false;
   #lost = 0;
@@ -96,6 +101,7 @@ export class EndingQueue {
   add(ending: Ending): Promise<void> {
     return new Promise((resolve) => {
       this.#queue.push({ ...ending, aroundMs: undefined, tries: 0, release: resolve });
+      this.#cameMs[this.#came++ % this.#options.gatherFrom] = performance.now();
       if (this.#queue.length > this.#options.maxQueued) {
         this.#queue.shift()?.release();
         this.#lost += 1;
@@ -212,14 +218,22 @@ export class EndingQueue {
 
   #gather(): void {
     const { gatherMs } = this.#options;
-    if (gatherMs === 0) return;
-    this.#isGathering = true;
+    this.#isGathering = gatherMs > 0 && this.#hasCompany();
+    if (!this.#isGathering) return;
     if (this.#gathering) this.#gathering.refresh();
     else
       this.#gathering = setTimeout(() => {
         this.#isGathering = false;
         this.#next();
       }, gatherMs).unref();
+  }
+
+  /** Whether ends come so often that the next one is likely to have company soon. */
+  #hasCompany(): boolean {
+    const { gatherMs, gatherFrom } = this.#options;
+    // The oldest of them stands where the next one will.
+    const oldestMs = this.#cameMs[this.#came % gatherFrom];
+    return oldestMs !== undefined && performance.now() - oldestMs < gatherMs;
   }
 
   #tell(together: readonly Queued[], reader: AnswerReader): Queued[] {

@@ -24,10 +24,11 @@ export interface RedisLimiterOptions {
   /** How many ends may wait for Redis. Default 100,000. */
   readonly maxQueued?: number;
   /**
-   * How long (ms), after ends were told, the next wait for company, or for an admission that takes them along. One that comes after a
-   * pause is told at once. Default 5.
+   * How long (ms), after ends were told, the next wait for company, or for an admission that takes them along. Default 5.
    */
   readonly gatherMs?: number;
+  /** How many ends must have come within `gatherMs` for the next to wait: rarer ones are told at once. Default 8. */
+  readonly gatherFrom?: number;
   /**
    * Whether to repeat a denial without asking Redis for as long as nothing that ends could make room, a second at most. Such a denial
    * shows the buckets as they were when Redis was asked, with the refill since. Default true.

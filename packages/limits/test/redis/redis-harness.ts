@@ -33,6 +33,7 @@ export function redisHarness(shared: Connections, client: Redis, { gatherMs = 0 
       // A repeated denial shows older buckets; it has tests of its own.
       repeatDenials: false,
       gatherMs,
+      gatherFrom: 1,
     });
     return {
       limiter,

@@ -29,13 +29,19 @@ function parts() {
 
 let made = 0;
 
-async function limiterWith({ gatherMs = NEVER_ALONE_MS, url = '', commandTimeoutMs = 10_000, most = 1_000 }) {
+async function limiterWith({
+  gatherMs = NEVER_ALONE_MS,
+  gatherFrom = 1,
+  url = '',
+  commandTimeoutMs = 10_000,
+  most = 1_000,
+}) {
   const { client, redis: server } = parts();
   const keyPrefix = `together-${made++}`;
   const stream = `{${keyPrefix}}:ledger`;
   const connections = connectRedis({ url: url || server.url, commandTimeoutMs }, () => {});
   const records = { stream, lost: `{${keyPrefix}}:lost`, most };
-  const limiter = new RedisLimiter({ connections, keyPrefix, gatherMs, records });
+  const limiter = new RedisLimiter({ connections, keyPrefix, gatherMs, gatherFrom, records });
   onTestFinished(() => limiter.close());
   expect(await connections.untilReady(20_000)).toBe(true);
   const told = async () =>
@@ -158,6 +164,26 @@ describe.skipIf(noRedis)('ends that an admission takes along', () => {
     expect(second.every(({ admitted }) => admitted)).toBe(true);
     expect((await calls()) - before).toBe(1);
     expect(await told()).toEqual(first.map((_, n) => `record ${n}`));
+  });
+
+  it('go by themselves, each at once, where they come now and then', async () => {
+    const { limiter } = await limiterWith({ gatherFrom: 8 });
+    const owners = [owner('key:a', slots(30))];
+    const held = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        limiter.admit({ requestId: `${n}`, owners, demand: demand(1) }).then(reservationOf),
+      ),
+    );
+    const before = await calls();
+    const settle = (reservation: Reservation) => limiter.settle(reservation, USED);
+    for (const reservation of held.slice(0, 7)) await settle(reservation);
+    expect((await calls()) - before).toBe(7);
+    // With the eighth there are enough: from then on they wait.
+    await Promise.all(held.slice(7, 8).map(settle));
+    const [late] = held.slice(8, 9).map(settle);
+    expect(limiter.endings().queued).toBe(1);
+    await takeAlong(limiter);
+    await late;
   });
 
   it('go by themselves where no admission comes', async () => {
