@@ -69,8 +69,7 @@ export async function startGateway(
   if (ledger && outlivesTheLimiter(config))
     onRecord = () =>
       usedOnRecord(ledger, { config: live.config, principals: live.principals, budgets }, nowMs(), log);
-  const recall = async () => limiter.restore(await onRecord());
-  await recall();
+  await limiter.restore(await onRecord());
   const alerts = new BudgetAlerts({ target: () => live.config.alerts, claim, log });
   const inFlight = new InFlight({
     nowMs,
@@ -133,10 +132,6 @@ export async function startGateway(
     if (next.tls) showCertificate(server, next.tls);
     if (next.logLevel !== live.config.logLevel) log.setLevel(next.logLevel);
     upstream.takeOver(next);
-    // Once it holds: limits that are new count what is on record, as they would after a restart.
-    queueMicrotask(
-      () => void recall().catch((error: unknown) => log.error('ledger cannot be read', { error })),
-    );
   });
 
   const close = async (noticeMs?: number) => {
