@@ -71,11 +71,11 @@ tokens cost what \`usd_per_call\` in \`prices\` says.
 
 All else passes as it comes, unread: uploads, files, batches, WebSockets, unknown paths. It takes requests and slots, and its
 tokens where its answer has a \`usage\`. Where its URL names a model, \`models.<pattern>.limits\` hold for it too. The model that \`images/edits\`, \`images/variations\`, \`audio/transcriptions\`, \`audio/translations\`
-and \`videos\` name, in a form or in JSON, is learned while they pass: too late for limits, but the answer is charged at its price.
+and \`videos\` name, in a form or in JSON, is learned while they pass: too late for limits (a restart counts them for the model's limits by day and month), but the answer is charged at its price. Named more than once it is a 400.
 
 A list of \`models\` holds for the model in the body, for Azure's deployment in the path (\`/openai/deployments/NAME/\`, whose name is the model's, for prices too), before Google's verbs (\`/models/NAME:generateContent\`) and for
-\`model\` and \`deployment\` in the query, where a WebSocket names its own. Where a list binds a key or customer, a POST that passes unread is looked at too: each \`model\` that its JSON gives, however deep, and its form's \`model\` must be allowed, or the last of it is never sent and the answer is a 404. A form that can be read in two ways is a 400, a compressed body a 415.
-What is read, a WebSocket and the five calls above get a 404 where they name no model; a moderation that names none is one of \`omni-moderation-latest\`. What Nexus can't see is not held: the file behind a batch, an assistant's own model in a run, what a WebSocket says.
+\`model\` and \`deployment\` in the query, where a WebSocket names its own. Where a list binds a key or customer, a body that passes unread is looked at too: each \`model\` that its JSON gives, however deep, and its form's \`model\` must be allowed, or the last of it is never sent and the answer is a 404. What can be read in two ways is a 400 (an odd form, \`x-www-form-urlencoded\`, a charset other than UTF-8), a compressed body a 415; sound, pictures and bytes pass.
+What is read, a WebSocket and the five calls above get a 404 where they name no model (in the path, in JSON's own \`model\`, in a form's field; a query does for a WebSocket alone); a moderation that names none is one of \`omni-moderation-latest\`. What Nexus can't see is not held: the file behind a batch, an assistant's own model in a run, what a WebSocket says.
 `;
 
 const KEYS = `

@@ -2,8 +2,10 @@ import type { NamedModels } from './named-models.ts';
 
 /** A multipart body's type, and its parameters. */
 const MULTIPART = /^\s*multipart\/[^;\s]*\s*((?:;.*)?)$/is;
-/** One parameter: a name, and a token or a quoted text without escapes (RFC 9110 §5.6). */
-const PARAMETER = /\s*;\s*([a-z0-9!#$&'*+.^_`|~-]+)=(?:"([^"\\]*)"|([^\s;"\\]+))\s*/iy;
+/** One parameter: a name, and a token or a quoted text (RFC 9110 §5.6) that ends at the same quote whether or not a backslash escapes. */
+const PARAMETER = /\s*;\s*([a-z0-9!#$&'*+.^_`|~-]+)=(?:"((?:[^"\\]|\\[^"])*)"|([^\s;",\\]+))\s*/iy;
+/** `name*`, `name*0`: the same in another coding, or in parts (RFC 2231). */
+const OTHER_SPELLING = /^(?:name|boundary)\*/;
 /** RFC 2046 §5.1.1. */
 const BOUNDARY = /^[a-z0-9'()+_,./:=? -]{0,69}[a-z0-9'()+_,./:=?-]$/i;
 
@@ -13,7 +15,8 @@ const BOUNDARY = /^[a-z0-9'()+_,./:=? -]{0,69}[a-z0-9'()+_,./:=?-]$/i;
  */
 export function formBoundary(contentType: string | undefined): string | undefined {
   const parameters = MULTIPART.exec(contentType ?? '')?.[1];
-  if (parameters === undefined) return undefined;
+  // Some servers find a form in more than that.
+  if (parameters === undefined) return /multipart/i.test(contentType ?? '') ? '' : undefined;
   const boundary = parametersOf(parameters)?.get('boundary') ?? '';
   return BOUNDARY.test(boundary) ? boundary : '';
 }
@@ -26,10 +29,10 @@ function parametersOf(text: string): Map<string, string> | undefined {
     PARAMETER.lastIndex = at;
     const match = PARAMETER.exec(text);
     const name = match?.[1]?.toLowerCase();
-    // `boundary*` and `name*` are other spellings of the same (RFC 8187).
-    if (!match || name === undefined || found.has(name) || name === 'name*' || name === 'boundary*')
-      return undefined;
-    found.set(name, match[2] ?? match[3] ?? '');
+    if (!match || name === undefined || found.has(name) || OTHER_SPELLING.test(name)) return undefined;
+    const value = match[2] ?? match[3] ?? '';
+    if (value.includes('\\') && name !== 'filename') return undefined;
+    found.set(name, value);
     at = PARAMETER.lastIndex;
   }
   return found;
@@ -45,6 +48,8 @@ const END_OF_HEAD = '\r\n\r\n';
 /** What a line of a part's head may hold. Lines that are folded or end otherwise are read in more than one way. */
 const HEAD_LINE = /^([a-z0-9-]+):[ \t]*([^\0\r\n]*)$/i;
 const PLAIN_CODINGS = /^(?:7bit|8bit|binary)$/i;
+/** What some server reads as `model`, or as a part of it. */
+const LIKE_MODEL = /^[\s'"]*model(?:[\s'"[].*)?$/is;
 const MODEL = /^[\x21-\x7e]+$/;
 
 /** Where in the form the scan is: what the next bytes are. */
@@ -56,17 +61,25 @@ type Place = 'before the first part' | 'behind a boundary' | 'head' | 'value' | 
  */
 export class FormModels implements NamedModels {
   readonly models: string[] = [];
-  isUnclear = false;
+  isUnclear: boolean;
+  readonly own: string[] = [];
   readonly #dash: Buffer;
   #place: Place = 'before the first part';
   /** What has come and isn't used up: less than a head, or than a boundary and what stands around it. */
   #rest: Buffer = Buffer.alloc(0);
   /** The value is the model's: all of it is kept. */
   #isModel = false;
+  /** Its field has the very name, and is no file. */
+  #isOwn = false;
 
-  constructor(boundary: string) {
+  /** @param boundary as `formBoundary` says it */
+  constructor(boundary: string, isUnclear = false) {
     this.#dash = Buffer.from(`--${boundary}`, 'latin1');
-    if (boundary === '') this.isUnclear = true;
+    this.isUnclear = isUnclear || boundary === '';
+  }
+
+  get isOver(): boolean {
+    return this.#place === 'behind the last part';
   }
 
   take(chunk: Uint8Array): void {
@@ -79,7 +92,7 @@ export class FormModels implements NamedModels {
   }
 
   end(): void {
-    if (this.#place !== 'behind the last part') this.isUnclear = true;
+    if (!this.isOver) this.isUnclear = true;
   }
 
   /** Goes one place on; false where more bytes are wanted. */
@@ -124,9 +137,12 @@ export class FormModels implements NamedModels {
       if (this.#rest.length > LONGEST_HEAD_BYTES) this.isUnclear = true;
       return false;
     }
-    const name = nameOf(this.#rest.toString('latin1', 0, end));
-    if (name === undefined) this.isUnclear = true;
-    this.#isModel = name !== undefined && /^model(?:\[\])?$/i.test(name);
+    const named = partOf(this.#rest.toString('latin1', 0, end));
+    // `_charset_` says how the others are written (RFC 7578 §4.6).
+    if (named === undefined || named.name.toLowerCase() === '_charset_') this.isUnclear = true;
+    this.#isModel = named !== undefined && LIKE_MODEL.test(named.name);
+    this.#isOwn = named?.name === 'model' && !named.isFile;
+    if (named?.name === 'model' && named.isFile && !this.own.includes('')) this.own.push('');
     this.#goOn(end + END_OF_HEAD.length, 'value');
     return true;
   }
@@ -151,7 +167,10 @@ export class FormModels implements NamedModels {
   #found(model: string): void {
     if (!MODEL.test(model) || model.length > LONGEST_MODEL_BYTES || this.models.length === MOST_MODELS)
       this.isUnclear = true;
-    else this.models.push(model);
+    else {
+      this.models.push(model);
+      if (this.#isOwn && !this.own.includes(model)) this.own.push(model);
+    }
   }
 
   #goOn(bytes: number, place: Place): void {
@@ -160,9 +179,14 @@ export class FormModels implements NamedModels {
   }
 }
 
-/** The name of a part by its head; undefined where it has none, or may have another. */
-function nameOf(head: string): string | undefined {
-  let name: string | undefined;
+interface Part {
+  readonly name: string;
+  readonly isFile: boolean;
+}
+
+/** A part by its head; undefined where it has no name, or may have another, or its value may be written otherwise. */
+function partOf(head: string): Part | undefined {
+  let part: Part | undefined;
   const seen = new Set<string>();
   for (const line of head.split(CRLF)) {
     const [, field, value] = HEAD_LINE.exec(line) ?? [];
@@ -172,9 +196,11 @@ function nameOf(head: string): string | undefined {
     seen.add(lower);
     if (lower === 'content-transfer-encoding' && !PLAIN_CODINGS.test(value.trim())) return undefined;
     if (lower !== 'content-disposition') continue;
-    const [, parameters] = /^form-data\s*(;.*)$/i.exec(value) ?? [];
-    name = parameters === undefined ? undefined : parametersOf(parameters)?.get('name');
+    const [, text] = /^form-data\s*(;.*)$/i.exec(value) ?? [];
+    const parameters = text === undefined ? undefined : parametersOf(text);
+    const name = parameters?.get('name');
     if (name === undefined) return undefined;
+    part = { name, isFile: parameters?.has('filename') === true || parameters?.has('filename*') === true };
   }
-  return name;
+  return part;
 }

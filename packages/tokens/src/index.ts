@@ -5,4 +5,4 @@ export { CallReader, type CallReaderOptions } from './call-reader.ts';
 export { countTokens } from './count.ts';
 export { type EncodingName, encodingOf } from './encoding.ts';
 export { type Meter, type MeterOptions, makeMeter } from './meter.ts';
-export { type NamedModels, namedModels } from './named-models.ts';
+export { isOpaque, type NamedModels, namedModels } from './named-models.ts';

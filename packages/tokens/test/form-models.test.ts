@@ -88,6 +88,12 @@ describe('The model of a form', () => {
     ['a part without a name', `--b\r\nContent-Type: text/plain\r\n\r\nm\r\n--b--`],
     ['two names', `${part('name="x"; name="model"', 'm')}--b--`],
     ['a name in another coding', `${part(`name="x"; name*=UTF-8''model`, 'm')}--b--`],
+    ['a name in parts', `${part('name="x"; name*0="model"', 'm')}--b--`],
+    [
+      'a field that says how the others are written',
+      `${part('name="_charset_"', 'utf-7')}${named('m')}--b--`,
+    ],
+    ['a file’s name with an escaped quote', `${part('name="x"; filename="a\\"; name="model"', 'm')}--b--`],
     ['an escape in a name', `${part('name="mod\\"el"', 'm')}--b--`],
     ['a quote that ends too early', `${part('name="x"y; name=model', 'm')}--b--`],
     [
@@ -114,6 +120,30 @@ describe('The model of a form', () => {
   ])('is in doubt where the form has %s', (_what, body) => {
     for (const lengths of [[1], [5, 2], [100_000]]) expect(scan(body, lengths).isUnclear).toBe(true);
   });
+
+  it('is what every server finds there only as a field of that very name', () => {
+    const own = (body: string) => scan(`${body}--b--`).own;
+    expect(own(named('m'))).toEqual(['m']);
+    expect(own(named('m') + named('m') + named('n'))).toEqual(['m', 'n']);
+    expect(own(part('name="model"; filename="a"', 'm'))).toEqual(['']);
+    for (const name of ['Model', 'model[]', ' model', "'model'"]) {
+      const found = scan(`${part(`name="${name}"`, 'm')}--b--`);
+      expect([found.own, found.models]).toEqual([[], ['m']]);
+    }
+  });
+
+  it('is found beside a file whose name holds a backslash', () => {
+    const found = scan(`${part('name="file"; filename="a\\b.wav"', 'x')}${named('m')}--b--`);
+    expect([found.models, found.isUnclear]).toEqual([['m'], false]);
+  });
+
+  it.each(['; charset=utf-7', '; charset=utf-16', "; charset*=utf-8''x"])(
+    'is in doubt with %s',
+    (charset) => {
+      expect(scan(`${named('m')}--b--`, [100], `${TYPE}${charset}`).isUnclear).toBe(true);
+      expect(scan(`${named('m')}--b--`, [100], `${TYPE}; charset=UTF-8`).isUnclear).toBe(false);
+    },
+  );
 
   it('is found in the same way in whatever pieces the bytes come', () => {
     const piece = fc.constantFrom(
@@ -165,6 +195,9 @@ describe('The boundary of a form', () => {
     ['multipart/form-data', ''],
     ['multipart/form-data; boundary=', ''],
     ['multipart/form-data; boundary=a; boundary=b', ''],
+    ['multipart/form-data; boundary=a; boundary*0=b', ''],
+    ['multipart/form-data, x; boundary=a', ''],
+    ['multipart/form-data; boundary=a,b', ''],
     ["multipart/form-data; boundary=a; boundary*=UTF-8''b", ''],
     ['multipart/form-data; boundary="a\\"b"', ''],
     [`multipart/form-data; boundary=${'a'.repeat(71)}`, ''],

@@ -77,7 +77,23 @@ describe('The models that JSON names', () => {
     for (const length of [1, 3, 100_000]) expect(scan(body, length).isUnclear).toBe(true);
   });
 
-  it('are not taken from texts too long for one', () => {
-    expect(scan(`{"model":"${'x'.repeat(5_000)}","model":"a"}`).models).toEqual(['a']);
+  it.each([['x'.repeat(5_000)], ['a\\q']])('are in doubt where one is no name', (text) => {
+    expect(scan(`{"model":"${text}","model":"a"}`)).toMatchObject({ models: ['a'], isUnclear: true });
+  });
+
+  it.each([
+    ['{"model":"a","metadata":{"model":"b"},"Model":"c"}', ['a']],
+    ['{"metadata":{"model":"b"}}', []],
+    ['[{"model":"b"}]', []],
+    ['{"model":"a","model":"b"}', ['a', 'b']],
+    ['{"model":"a","model":null}', ['a', '']],
+    ['{"model":{"x":1}}', ['']],
+  ])('of its own are those that every server finds: %s', (body, own) => {
+    for (const length of [1, 1_000]) expect(scan(body, length).own).toEqual(own);
+  });
+
+  it('are all known once the object ends, whatever comes behind it', () => {
+    expect(scan('{"model":"a"').isOver).toBe(false);
+    expect(scan('{"model":"a"}').isOver).toBe(true);
   });
 });

@@ -48,6 +48,8 @@ export function createServer(listener: RequestListener, tls: Certificate | undef
     : createHttpServer(SERVER_OPTIONS, listener);
   // Past this many Node drops fields silently, framing and credentials too: none are dropped, `checkFraming` counts them.
   server.maxHeadersCount = 0;
+  // The proxy of each upstream that there ever was waits for the server's end.
+  server.setMaxListeners(0);
   // Whoever waits to be asked for its body is asked when it is wanted, not before its request was looked at.
   server.on('checkContinue', listener);
   const answers = new WeakMap<Socket, ServerResponse>();

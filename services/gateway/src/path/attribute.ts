@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Customer, GatewayError, type Principal } from '@nexus/domain';
-import type { CallReading } from '@nexus/tokens';
+import { type CallReading, isOpaque } from '@nexus/tokens';
 import { type Exchange, isCoded } from './exchange.ts';
 import { modelNotFound, nameTheModel } from './model-not-found.ts';
 import { ModelsInBody } from './models-in-body.ts';
-import { deploymentIn, modelsInUrl } from './models-in-url.ts';
+import { deploymentIn, modelsInPath, modelsInQuery } from './models-in-url.ts';
 
 /** A feature is a label that the application gives its own traffic. */
 const FEATURE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -27,41 +27,37 @@ export function attribute(exchange: Exchange): void {
   if (customer) exchange.customer = customer;
   const isBound = principal.modelRules.length > 0 || customer?.modelRule !== undefined;
   const mayCall = isBound ? (model: string) => mayCallModel(model, principal, customer) : undefined;
+  if (mayCall) {
+    const forbidden = modelsNamed(exchange).find((model) => !mayCall(model));
+    if (forbidden !== undefined) throw modelNotFound(forbidden);
+  }
   if (exchange.kind === undefined) attributeUnread(exchange, mayCall);
-  else if (mayCall) checkModels(modelsOf(exchange), mayCall, true);
+  else if (mayCall && exchange.model === undefined) throw nameTheModel();
 }
 
 /** Whether a list of models allows one; there is none where no list binds the request. */
 type MayCall = (model: string) => boolean;
 
-/** The models that the URL of a metered call names, and the one that it asks for. */
-function modelsOf({ req, model }: Exchange): string[] {
-  const named = modelsInUrl(req.url ?? '');
-  if (model !== undefined) named.push(model);
-  return named;
+/** Every model that a request names so far: each must be allowed, whichever of them the upstream obeys. */
+function modelsNamed({ req, path, model }: Exchange): string[] {
+  const named = [...modelsInPath(path), ...modelsInQuery(req.url ?? '')];
+  return model === undefined ? named : [model, ...named];
 }
 
 /** Learns the model of a request that passes unread: from its URL now, from its body on its way. */
 function attributeUnread(exchange: Exchange, mayCall: MayCall | undefined): void {
   const { req, method, path, upload } = exchange;
   const isWebSocket = req.headers.upgrade?.toLowerCase() === 'websocket';
-  if (method !== 'POST' && !isWebSocket) return;
-  const named = modelsInUrl(req.url ?? '');
-  exchange.model = named[0];
+  const named = [...modelsInPath(path), ...(isWebSocket ? modelsInQuery(req.url ?? '') : [])];
+  if (method === 'POST' || isWebSocket) exchange.model = named[0];
   const hasBody = Number(req.headers['content-length']) > 0 || req.headers['transfer-encoding'] !== undefined;
-  if (mayCall) checkModels(named, mayCall, isWebSocket || (upload !== undefined && !hasBody));
+  const mustName = (isWebSocket || upload !== undefined) && named.length === 0;
+  if (mayCall && mustName && !hasBody) throw nameTheModel();
   // What a body names beside a deployment counts for nothing.
   if (!hasBody || (upload === undefined && !mayCall) || deploymentIn(path) !== undefined) return;
   if (mayCall && isCoded(exchange)) throw new GatewayError('unsupported_encoding');
-  const mustName = upload !== undefined && named.length === 0;
+  if (upload === undefined && isOpaque(req.headers['content-type'])) return;
   exchange.modelsInBody = new ModelsInBody(exchange, mayCall && { mayCall, mustName });
-}
-
-/** Refuses what names a model that may not be called, and what may run any because it names none. */
-function checkModels(named: readonly string[], mayCall: MayCall, mustName: boolean): void {
-  const forbidden = named.find((model) => !mayCall(model));
-  if (forbidden !== undefined) throw modelNotFound(forbidden);
-  if (mustName && named.length === 0) throw nameTheModel();
 }
 
 /** Whether a key may call a model for a customer: all rules that concern it allow it. */

@@ -56,8 +56,11 @@ export function doorOf(method: string, path: string): Door {
   return door;
 }
 
+/** Some servers leave the parameters of a segment out (RFC 3986 §3.3). */
+const PARAMETERS = /;[^/]*/g;
+
 function findDoor(path: string): Door {
-  const plain = decode(path).toLowerCase().replace(/\/+$/, '');
+  const plain = decode(path).toLowerCase().replaceAll(PARAMETERS, '').replace(/\/+$/, '');
   const dialect: Dialect = ANTHROPIC.test(plain) ? 'anthropic' : 'openai';
   const kind = METERED.find(([end]) => end.test(plain))?.[1];
   if (kind === 'message' && dialect !== 'anthropic') return { kind, dialect: 'anthropic' };

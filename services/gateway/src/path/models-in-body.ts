@@ -11,9 +11,14 @@ export interface ModelsWanted {
   readonly mustName: boolean;
 }
 
+const IN_DOUBT =
+  'This key may not call every model, and the body leaves in doubt which one it names. Send a form or JSON as OpenAI’s SDKs write them.';
+const TWICE = 'The request body names `model` more than once. Name it once.';
+
 /**
- * The models that the body of an unread POST names, learned while it passes. Where a list of models binds the request, a body that may
- * not pass is refused before the last of it has been sent: no upstream works on a part.
+ * The models that the body of an unread call names, learned while it passes. A body that may not pass is refused before the last of it
+ * has been sent: no upstream works on a part. Where a list of models binds the request, each must be allowed; where the call runs a model, it
+ * names one at most.
  */
 export class ModelsInBody {
   readonly #exchange: Exchange;
@@ -35,29 +40,28 @@ export class ModelsInBody {
   take(chunk: Uint8Array): GatewayError | undefined {
     this.#names.take(chunk);
     if (this.#exchange.bytesIn >= this.#lengthBytes) return this.end();
-    return this.#check();
+    // A server that has all it needs may answer before the rest.
+    return this.#check(this.#names.isOver);
   }
 
   /** The body is whole; what it returns forbids sending its end. */
   end(): GatewayError | undefined {
     this.#names.end();
-    const refused = this.#check();
-    if (refused || !this.#wanted?.mustName || this.#names.models.length > 0) return refused;
-    return nameTheModel();
+    return this.#check(true);
   }
 
-  #check(): GatewayError | undefined {
-    const { models, isUnclear } = this.#names;
-    const found = models.slice(this.#checked);
-    this.#checked = models.length;
-    this.#exchange.model ??= found[0];
+  #check(isOver: boolean): GatewayError | undefined {
+    const { models, own, isUnclear } = this.#names;
+    if (own.length > 1 && this.#exchange.upload !== undefined)
+      return new GatewayError('invalid_body', { message: TWICE });
+    const named = own[0] || undefined;
+    this.#exchange.model ??= named;
     if (this.#wanted === undefined) return undefined;
-    const forbidden = found.find((model) => !this.#wanted?.mayCall(model));
+    const { mayCall, mustName } = this.#wanted;
+    const forbidden = models.slice(this.#checked).find((model) => !mayCall(model));
+    this.#checked = models.length;
     if (forbidden !== undefined) return modelNotFound(forbidden);
-    if (!isUnclear) return undefined;
-    return new GatewayError('invalid_body', {
-      message:
-        'This key may not call every model, and the body leaves in doubt which one it names. Send a form or JSON as OpenAI’s SDKs write them.',
-    });
+    if (isUnclear) return new GatewayError('invalid_body', { message: IN_DOUBT });
+    return isOver && mustName && named === undefined ? nameTheModel() : undefined;
   }
 }

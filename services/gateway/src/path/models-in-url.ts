@@ -17,14 +17,17 @@ function nameIn(path: string, where: RegExp): string | undefined {
   return name === undefined ? undefined : decode(name);
 }
 
-/** Every model that a request's target names: each must be allowed, whichever of them the upstream obeys. */
-export function modelsInUrl(url: string): string[] {
+/** The models that a raw path names: whatever else a request says, it is for these. */
+export function modelsInPath(path: string): string[] {
+  return [deploymentIn(path), nameIn(path, BEFORE_A_VERB)].filter((name) => name !== undefined);
+}
+
+/** The models that the query of a request's target names. Only a WebSocket's is sure to be obeyed. */
+export function modelsInQuery(url: string): string[] {
   const question = url.indexOf('?');
-  const path = question < 0 ? url : url.slice(0, question);
-  const named = [deploymentIn(path), nameIn(path, BEFORE_A_VERB)].filter((name) => name !== undefined);
-  if (question < 0) return named;
+  if (question < 0) return [];
   const query = new URLSearchParams(url.slice(question + 1));
-  return [...named, ...IN_QUERY.flatMap((name) => query.getAll(name))];
+  return IN_QUERY.flatMap((name) => query.getAll(name));
 }
 
 function decode(text: string): string {

@@ -101,9 +101,16 @@ export class Passage {
   #withdrawIf(refused: GatewayError | undefined): void {
     if (refused === undefined || this.#isFailed) return;
     const { exchange } = this;
-    this.fail(refused);
-    exchange.sent = false;
     exchange.req.unpipe();
+    if (exchange.upstreamStatus === undefined) {
+      this.fail(refused);
+      exchange.sent = false;
+    } else {
+      // It is answered already: what the answer has used is owed.
+      exchange.errorCode = refused.code;
+      exchange.ending = 'client left';
+      exchange.res.destroy();
+    }
     this.#call?.destroy();
     // What the client still sends is for nobody.
     exchange.req.resume();

@@ -112,7 +112,7 @@ describe('A list of models binds a body that passes unread', () => {
     ],
     ['/v1beta/models/gemini-2.5-pro:generateContent', '{"contents":[]}'],
     ['/v1beta/models/gemini-2.5-pro%3AstreamGenerateContent?alt=sse', '{"contents":[]}'],
-    ['/v1/anything/new', '{"mod\\u0065l":"gpt-5"}'],
+    ['/v1/anything/new;x=1', '{"mod\\u0065l":"gpt-5"}'],
   ])('POST %s %o: a 404, and the upstream never has the whole of it', async (path, body) => {
     const running = await startBefore(ok);
     const refused = await post(running, path, body);
@@ -167,8 +167,9 @@ describe('A list of models binds a body that passes unread', () => {
 
   it('and one that names none where its call runs a model: a 404 that says so', async () => {
     const running = await startBefore(ok);
-    for (const body of [formOf(undefined), '{"prompt":"x"}', '']) {
-      const refused = await post(running, EDITS, body);
+    const decoys = ['{"metadata":{"model":"gpt-4o"}}', '{"Model":"gpt-4o"}', '{"model":null}'];
+    for (const body of [formOf(undefined), '{"prompt":"x"}', '', ...decoys]) {
+      const refused = await post(running, `${EDITS};x=1?model=gpt-4o`, body);
       expect([refused.status, (await errorOf(refused)).message]).toEqual([
         404,
         expect.stringContaining('Name the `model`'),
@@ -188,13 +189,69 @@ describe('A list of models binds a body that passes unread', () => {
       'a boundary behind LF',
       `${field('model', 'dall-e-2')}${field('x', '1\n--b\nContent-Disposition: form-data; name="model"\n\ngpt-5')}--b--`,
     ],
+    [
+      'a charset',
+      `${field('+AG0AbwBkAGUAbA-', 'gpt-5')}${field('model', 'dall-e-2')}--b--`,
+      '; charset=utf-7',
+    ],
     ['something behind the end', `${field('model', 'dall-e-2')}--b--\r\n${field('model', 'gpt-5')}--b--\r\n`],
-  ])('and one that leaves it in doubt, %s: a 400, and nothing is run', async (_what, body) => {
+  ])('and one that leaves it in doubt, %s: a 400, and nothing is run', async (_what, body, more = '') => {
     const running = await startBefore(ok);
-    const refused = await post(running, EDITS, body, 'sk-bound', { 'content-type': MULTIPART });
+    const headers = { 'content-type': `${MULTIPART}${more}` };
+    const refused = await post(running, EDITS, body, 'sk-bound', headers);
     expect([refused.status, (await errorOf(refused)).code]).toEqual([400, 'invalid_body']);
     expect(running.received.some(({ isWhole }) => isWhole)).toBe(false);
     expect((await post(running, EDITS, body, 'sk-free', { 'content-type': MULTIPART })).status).toBe(200);
+  });
+
+  it('in metered calls too, whatever the query names', async () => {
+    const running = await startBefore(ok);
+    for (const path of ['/v1/embeddings?model=gpt-4o', '/v1/images/generations?deployment=gpt-4o'])
+      expect((await post(running, path, '{"input":"x"}')).status).toBe(404);
+    expect(running.received).toEqual([]);
+  });
+
+  it('and what nobody reads as JSON: a 400 where it may name a model, else it passes', async () => {
+    const running = await startBefore(ok);
+    const type = (name: string) => ({ 'content-type': name });
+    const coded = type('application/x-www-form-urlencoded');
+    for (const [path, body, headers] of [
+      ['/v1/anything', 'model=gpt-5', coded],
+      [EDITS, 'a="model":"gpt-4o"&model=gpt-5', coded],
+      ['/v1/anything', '{"mod+AGU-l":"gpt-5"}', type('application/json; charset=utf-7')],
+      ['/v1/anything', `{"model":"gpt-5${' '.repeat(2_000)}"}`, {}],
+      [EDITS, 'RIFF', type('audio/wav')],
+    ] as const)
+      expect((await post(running, path, body, 'sk-bound', headers)).status).toBe(400);
+    expect(running.received.some(({ isWhole }) => isWhole)).toBe(false);
+    const film = '\0\0\0\x18ftypmp42';
+    expect((await post(running, '/upload/files', film, 'sk-bound', type('video/mp4'))).status).toBe(200);
+  });
+
+  it('before a server that needn’t wait for the end of the body can answer', async () => {
+    const running = await startBefore(ok);
+    const body = (text: string) =>
+      new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from(text)) });
+    for (const [type, text] of [
+      [MULTIPART, `${field('prompt', 'x')}--b--`],
+      ['application/json', '{"prompt":"x"}'],
+    ] as const) {
+      const answer = await fetch(`${running.url}${EDITS}`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer sk-bound', 'content-type': type },
+        body: body(text),
+        duplex: 'half',
+      });
+      expect(answer.status).toBe(404);
+    }
+    expect(running.received.every(({ bytes }) => bytes === 0)).toBe(true);
+  });
+
+  it('whatever the method', async () => {
+    const running = await startBefore(ok);
+    const headers = { authorization: 'Bearer sk-bound', 'content-type': 'application/json' };
+    const put = { method: 'PUT', headers, body: '{"model":"gpt-5"}' };
+    expect((await fetch(`${running.url}/v1/anything`, put)).status).toBe(404);
   });
 
   it('and one that is compressed: a 415', async () => {
@@ -259,6 +316,60 @@ describe('The model of a body that passes unread', () => {
     const refused = await hear('whisper-eu');
     expect(refused.headers.get('x-nexus-limit')).toBe('model:whisper-eu/requests_per_day');
     expect((await hear('whisper-us')).status).toBe(200);
+  });
+
+  it('is named once, or nobody knows what it costs: a 400, whoever calls', async () => {
+    const running = await startBefore(ok);
+    for (const body of [
+      `${field('model', 'dall-e-2')}${field('model', 'gpt-image-1')}--b--`,
+      `--b\r\nContent-Disposition: form-data; name="model"; filename="a"\r\n\r\ndall-e-2\r\n${field('model', 'gpt-image-1')}--b--`,
+    ]) {
+      const refused = await post(running, EDITS, body, 'sk-free', { 'content-type': MULTIPART });
+      expect([refused.status, (await errorOf(refused)).message]).toEqual([
+        400,
+        expect.stringContaining('more than once'),
+      ]);
+    }
+    const nested = '{"metadata":{"model":"dall-e-2"},"model":"gpt-image-1"}';
+    await (await post(running, `${EDITS}?model=dall-e-2`, nested, 'sk-free')).text();
+    expect((await requestLines(running, 3)).at(-1)).toMatchObject({ model: 'gpt-image-1' });
+  });
+
+  it('leaves an answer to be paid for that came before the end of a body that may not pass', async () => {
+    const usage = '{"usage":{"input_tokens":300,"output_tokens":272,"total_tokens":572}}';
+    const server = createServer((req, res) => {
+      req.on('error', () => {});
+      req.once('data', () => {
+        res.writeHead(200, { 'content-type': 'application/json' });
+        res.write(usage);
+      });
+    });
+    const { port } = await listen(server, 0, '127.0.0.1');
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const running = await startInFrontOf(`http://127.0.0.1:${port}`, SETTINGS);
+    let more = (_text: string) => {};
+    const body = new ReadableStream({
+      start: (controller) => {
+        more = (text) => controller.enqueue(Buffer.from(text));
+      },
+    });
+    more(field('model', 'gpt-image-1'));
+    more('--b\r\n');
+    const answer = await fetch(`${running.url}${EDITS}`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer sk-free', 'content-type': MULTIPART },
+      body,
+      duplex: 'half',
+    });
+    const reader = answer.body?.getReader();
+    expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe(usage);
+    more(`${field('model', 'dall-e-2').slice('--b\r\n'.length)}--b--`);
+    await expect(reader?.read()).rejects.toThrow();
+    const [line] = await requestLines(running, 1);
+    expect(Number(line?.cost_usd)).toBeCloseTo((300 * 5 + 272 * 40) / 1e6, 9);
   });
 
   it('spends a budget: the next call is refused', async () => {
