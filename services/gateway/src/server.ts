@@ -1,6 +1,5 @@
 import {
   createServer as createHttpServer,
-  type IncomingMessage,
   type RequestListener,
   type Server,
   type ServerResponse,
@@ -8,7 +7,9 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { ERROR_KINDS, type ErrorCode } from '@nexus/domain';
+import { asksWebSocket } from './path/exchange.ts';
 import { isClosing } from './reply/closing.ts';
 import { errorBody } from './reply/own-reply.ts';
 
@@ -29,7 +30,7 @@ const SERVER_OPTIONS = {
   // Checked by `checkFraming`, with an answer that clients can read.
   requireHostHeader: false,
   // h2c and the like may be ignored (RFC 9110 §7.8): the request is answered in HTTP/1.1.
-  shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
+  shouldUpgradeCallback: asksWebSocket,
 };
 
 /** A certificate with its chain, and its key. */
@@ -41,10 +42,7 @@ interface Certificate {
 /** An HTTP or HTTPS server with every bound that Node leaves open. */
 export function createServer(listener: RequestListener, tls: Certificate | undefined): Server {
   const server = tls
-    ? createHttpsServer(
-        { ...SERVER_OPTIONS, cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.2' },
-        listener,
-      )
+    ? createHttpsServer({ ...SERVER_OPTIONS, ...secured(tls) }, listener)
     : createHttpServer(SERVER_OPTIONS, listener);
   // Past this many Node drops fields silently, framing and credentials too: none are dropped, `checkFraming` counts them.
   server.maxHeadersCount = 0;
@@ -61,9 +59,12 @@ export function createServer(listener: RequestListener, tls: Certificate | undef
 }
 
 /** Shows connections to come another certificate. @throws Error if the key is not the certificate's; the one before it stays */
-export function showCertificate(server: Server, { certPem, keyPem }: Certificate): void {
-  if (server instanceof HttpsServer)
-    server.setSecureContext({ cert: certPem, key: keyPem, minVersion: 'TLSv1.2' });
+export function showCertificate(server: Server, certificate: Certificate): void {
+  if (server instanceof HttpsServer) server.setSecureContext(secured(certificate));
+}
+
+function secured({ certPem, keyPem }: Certificate): SecureContextOptions {
+  return { cert: certPem, key: keyPem, minVersion: 'TLSv1.2' };
 }
 
 /** Answers bytes that are no request; in the midst of another answer, only that answer's beginning can be told. */

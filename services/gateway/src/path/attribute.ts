@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Customer, GatewayError, type Principal } from '@nexus/domain';
 import { type CallReading, isOpaque } from '@nexus/tokens';
-import { type Exchange, isCoded } from './exchange.ts';
+import { asksWebSocket, type Exchange, isCoded } from './exchange.ts';
 import { modelNotFound, nameTheModel } from './model-not-found.ts';
 import { ModelsInBody } from './models-in-body.ts';
 import { deploymentIn, modelsInPath, modelsInQuery } from './models-in-url.ts';
@@ -47,7 +47,7 @@ function modelsNamed({ req, path, model }: Exchange): string[] {
 /** Learns the model of a request that passes unread: from its URL now, from its body on its way. */
 function attributeUnread(exchange: Exchange, mayCall: MayCall | undefined): void {
   const { req, method, path, upload } = exchange;
-  const isWebSocket = req.headers.upgrade?.toLowerCase() === 'websocket';
+  const isWebSocket = asksWebSocket(req);
   const named = [...modelsInPath(path), ...(isWebSocket ? modelsInQuery(req.url ?? '') : [])];
   if (method === 'POST' || isWebSocket) exchange.model = named[0];
   const hasBody = Number(req.headers['content-length']) > 0 || req.headers['transfer-encoding'] !== undefined;

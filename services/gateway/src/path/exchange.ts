@@ -112,6 +112,11 @@ export function isCoded({ req }: Pick<Exchange, 'req'>): boolean {
   return coding !== undefined && coding.toLowerCase() !== 'identity';
 }
 
+/** Whether a request asks to become a WebSocket. */
+export function asksWebSocket({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
+
 /** Whether the client waits to be asked before it sends its body (RFC 9110 §10.1.1). */
 export function waitsToBeAsked({ req }: Exchange): boolean {
   return req.headers.expect?.toLowerCase() === '100-continue';
