@@ -1,7 +1,7 @@
 /**
  * Who may import whom, all in this table:
  *
- *     domain ← config, limits, tokens, prices, ledger, keys, observe ← gateway
+ *     domain ← config, limits, tokens, prices, ledger, keys, observe, http-client ← gateway
  *
  * Tools stand beside this line. Nothing imports a service: whoever needs a running one starts its `src/main.ts`.
  */
@@ -31,6 +31,7 @@ export const IMPORT_RULES: ReadonlyMap<string, ImportRule> = new Map([
   ['packages/ledger', layer],
   ['packages/keys', layer],
   ['packages/observe', layer],
+  ['packages/http-client', { everywhere: [], inTests: testTools, outsiders: true }],
   [
     'services/gateway',
     {
@@ -43,6 +44,7 @@ export const IMPORT_RULES: ReadonlyMap<string, ImportRule> = new Map([
         '@nexus/ledger',
         '@nexus/keys',
         '@nexus/observe',
+        '@nexus/http-client',
       ],
       inTests: testTools,
       // `nexus simulate` and `--simulate` put a stand-in upstream behind the gateway; `nexus verify` drives a running one.

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import { type AtTurnsEnd, waitForTurnsEnd } from '@nexus/http-client';
 
 interface Head {
   readonly status: number;
@@ -9,14 +10,15 @@ interface Head {
 /**
  * Writes an answer to the client: as few writes as the answer allows, as many as its chunks ask for.
  *
- * The head waits for the first chunk until the next turn of the event loop. An answer that is whole by then leaves in a
- * single write, with its length; a stream's head leaves at once after that turn, and each chunk as it comes.
+ * The head waits for the end of this turn of the event loop. An answer that is whole by then leaves in a single write, with its
+ * length, together with the others of the turn; a stream's head leaves then too, and each chunk as it comes.
  */
-export class AnswerWriter {
+export class AnswerWriter implements AtTurnsEnd {
   readonly #res: ServerResponse;
   #head: Head | undefined;
   #held: Uint8Array[] = [];
-  #flush: NodeJS.Immediate | undefined;
+  /** Whether nothing is to follow on what is held. */
+  #isWhole = false;
   #bytes = 0;
   readonly #onInvalid: (error: unknown) => void;
 
@@ -48,7 +50,8 @@ export class AnswerWriter {
 
   head(status: number, reason: string, headers: OutgoingHttpHeader[]): void {
     this.#head = { status, reason, headers };
-    this.#flush = setImmediate(() => this.#flushHead());
+    this.#res.statusCode = status;
+    waitForTurnsEnd(this);
   }
 
   /** @returns whether more may come at once; if not, wait for `drain` */
@@ -61,30 +64,34 @@ export class AnswerWriter {
 
   /** The answer is whole. */
   end(): void {
+    if (this.#head === undefined) this.#res.end();
+    else this.#isWhole = true;
+  }
+
+  /** The answer will never be whole. What came goes out, and then the connection breaks. */
+  abandon(): void {
+    this.atTurnsEnd();
+    const { socket } = this.#res;
+    if (socket) socket.destroySoon();
+    else this.#res.destroy();
+  }
+
+  /** Writes what is held. */
+  atTurnsEnd(): void {
     const head = this.#head;
-    if (head === undefined) {
-      this.#res.end();
-      return;
-    }
-    clearImmediate(this.#flush);
+    if (head === undefined || this.#res.destroyed) return;
+    if (this.#isWhole) this.#writeWhole(head);
+    else this.#writeBeginning(head);
+  }
+
+  #writeWhole(head: Head): void {
     const body = this.#held.length === 1 ? this.#held[0] : Buffer.concat(this.#held);
     if (!hasLength(head.headers) && mayHaveBody(this.#res, head.status))
       head.headers.push('content-length', String(this.#bytes));
     if (this.#writeHead(head)) this.#res.end(body);
   }
 
-  /** The answer will never be whole. What came goes out, and then the connection breaks. */
-  abandon(): void {
-    clearImmediate(this.#flush);
-    if (this.#head !== undefined) this.#flushHead();
-    const { socket } = this.#res;
-    if (socket) socket.destroySoon();
-    else this.#res.destroy();
-  }
-
-  #flushHead(): void {
-    const head = this.#head;
-    if (head === undefined || this.#res.destroyed) return;
+  #writeBeginning(head: Head): void {
     if (!this.#writeHead(head)) return;
     if (this.#held.length === 0) this.#res.flushHeaders();
     for (const bytes of this.#held) this.#res.write(bytes);

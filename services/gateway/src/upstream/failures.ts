@@ -22,9 +22,9 @@ export class Declined extends Error {
   }
 }
 
-const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
-/** What undici and Node's parser say of bytes that are not HTTP. */
-const NOT_HTTP = /^HPE_|^UND_ERR_(?:RES_|HEADERS_OVERFLOW|RESPONSE)/;
+const TIMEOUTS = new Set(['head_timeout', 'ETIMEDOUT']);
+/** What our client and Node's parser say of bytes that are not HTTP. */
+const NOT_HTTP = /^HPE_|^invalid_answer$/;
 
 /** What the client is told of an upstream that failed before its answer began. */
 export function upstreamFailure(cause: unknown, sent: boolean): GatewayError {

@@ -76,7 +76,7 @@ export class LiveUpstream {
     for (const ways of all) {
       this.#leaving.delete(ways);
       ways.passthrough.close();
-      await ways.metered.close();
+      ways.metered.close();
     }
   }
 }

@@ -1,7 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '@nexus/domain';
+import {
+  type AnswerHead,
+  type AnswerReceiver,
+  HttpClient,
+  type HttpRequest,
+  type Sending,
+} from '@nexus/http-client';
 import { type Meter, makeMeter } from '@nexus/tokens';
-import { type Dispatcher, Pool } from 'undici';
 import type { Exchange } from '../path/exchange.ts';
 import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } from './answer-head.ts';
 import { AnswerWriter } from './answer-writer.ts';
@@ -23,21 +29,19 @@ export interface MeteredOptions {
 
 /** Sends metered calls upstream as the very bytes that came, and gives the answers back as they come. */
 export class MeteredUpstream {
-  readonly #pool: Pool;
+  readonly #client: HttpClient;
   readonly #options: MeteredOptions;
   readonly #nowMs: () => number;
 
   constructor(options: MeteredOptions, nowMs: () => number) {
     this.#options = options;
     this.#nowMs = nowMs;
-    this.#pool = new Pool(options.target.origin, {
-      connections: null,
-      pipelining: 1,
-      connect: { timeout: options.timeouts.connectMs },
-      headersTimeout: options.timeouts.firstByteMs,
-      // Heartbeat comments are no data: the idle limit is kept by whoever watches `lastDataMs`.
-      bodyTimeout: 0,
-      maxHeaderSize: 64 * 1024,
+    const { target, timeouts } = options;
+    // Heartbeat comments are no data: the idle limit is kept by whoever watches `lastDataMs`.
+    this.#client = new HttpClient({
+      origin: target.origin,
+      connectMs: timeouts.connectMs,
+      headMs: timeouts.firstByteMs,
     });
   }
 
@@ -46,44 +50,44 @@ export class MeteredUpstream {
     const { reading, body, identity, req } = exchange;
     if (!reading || !body || !identity) throw new GatewayError('internal_error');
     const splice = this.#options.askUsage ? reading.askUsage : undefined;
-    const request: Dispatcher.DispatchOptions = {
-      path: this.#options.target.pathPrefix + (req.url ?? '/'),
+    const request: HttpRequest = {
       method: 'POST',
-      headers: headersUpstream(req.rawHeaders, req.headers, identity, {
+      path: this.#options.target.pathPrefix + (req.url ?? '/'),
+      fields: headersUpstream(req.rawHeaders, req.headers, identity, {
         metered: true,
         credential: exchange.attempt?.credential(exchange),
       }),
       body: splice ? spliced(body, splice) : body,
     };
-    const call = new MeteredCall(exchange, this.#pool, request, {
+    const call = new MeteredCall(exchange, this.#client, request, {
       hideUsage: splice !== undefined,
       onDisconnect: this.#options.onDisconnect,
       nowMs: this.#nowMs,
     });
-    this.#pool.dispatch(request, call);
+    this.#client.send(request, call);
     return call;
   }
 
-  async close(): Promise<void> {
-    await this.#pool.destroy();
+  close(): void {
+    this.#client.close();
   }
 }
 
 /** A drained answer is read on for no longer than this. */
 const LONGEST_DRAIN_MS = 600_000;
 
-class MeteredCall implements Dispatcher.DispatchHandler, Call {
+class MeteredCall implements AnswerReceiver, Call {
   readonly over: Promise<void>;
   meter: Meter | undefined;
   readonly #exchange: Exchange;
-  readonly #pool: Pool;
-  readonly #request: Dispatcher.DispatchOptions;
+  readonly #client: HttpClient;
+  readonly #request: HttpRequest;
   #isSecondTry = false;
   readonly #hideUsage: boolean;
   readonly #onDisconnect: 'cancel' | 'drain';
   readonly #nowMs: () => number;
   readonly #writer: AnswerWriter;
-  #controller: Dispatcher.DispatchController | undefined;
+  #sending: Sending | undefined;
   #lastDataMs: number;
   #clientGone = false;
   #refusedKey = false;
@@ -94,12 +98,12 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
   #resolve: () => void = () => {};
   #reject: (error: GatewayError | Declined) => void = () => {};
   readonly #onClose = () => this.#clientLeft();
-  readonly #onDrain = () => this.#controller?.resume();
+  readonly #onDrain = () => this.#sending?.resume();
 
   constructor(
     exchange: Exchange,
-    pool: Pool,
-    request: Dispatcher.DispatchOptions,
+    client: HttpClient,
+    request: HttpRequest,
     options: {
       readonly hideUsage: boolean;
       readonly onDisconnect: 'cancel' | 'drain';
@@ -107,7 +111,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     },
   ) {
     this.#exchange = exchange;
-    this.#pool = pool;
+    this.#client = client;
     this.#request = request;
     this.#hideUsage = options.hideUsage;
     this.#onDisconnect = options.onDisconnect;
@@ -127,29 +131,23 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
   }
 
   stall(): void {
-    if (this.#controller?.paused) return; // The client is slow, not the upstream.
-    this.#controller?.abort(new CallEnded('idle'));
+    if (this.#sending?.paused) return; // The client is slow, not the upstream.
+    this.#sending?.abort(new CallEnded('idle'));
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onSent(sending: Sending): void {
     if (this.#over) {
-      controller.abort(new CallEnded('client left'));
+      sending.abort(new CallEnded('client left'));
       return;
     }
-    this.#controller = controller;
+    this.#sending = sending;
     this.#exchange.sent = true;
     this.#exchange.upstreamStartedMs = this.#nowMs();
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-    reason?: string,
-  ): void {
-    if (status >= 100 && status < 200) return;
+  onHead(sending: Sending, { status, headers, reason }: AnswerHead): void {
     if (!isFinalStatus(status)) {
-      controller.abort(new CallEnded('upstream invalid'));
+      sending.abort(new CallEnded('upstream invalid'));
       return;
     }
     const exchange = this.#exchange;
@@ -157,7 +155,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     this.#lastDataMs = now;
     if (exchange.attempt?.heard(status, headers)) {
       this.#finish(new Declined(status));
-      controller.abort(new CallEnded('declined'));
+      sending.abort(new CallEnded('declined'));
       return;
     }
     const redaction = KeyRedaction.of(exchange, status);
@@ -169,7 +167,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     }
     if (redaction && isCoded(headers)) {
       // It was asked not to be: nobody can say whether it quotes our key.
-      controller.abort(new CallEnded('upstream invalid'));
+      sending.abort(new CallEnded('upstream invalid'));
       return;
     }
     this.#redaction = redaction;
@@ -198,7 +196,7 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     });
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(sending: Sending, chunk: Buffer): void {
     const { meter } = this;
     if (meter === undefined) return;
     const before = meter.dataEvents;
@@ -211,12 +209,12 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     if (forClient === undefined || this.#clientGone) return;
     this.#cost?.sees(forClient);
     if (!this.#writer.chunk(forClient)) {
-      controller.pause();
+      sending.pause();
       this.#exchange.res.once('drain', this.#onDrain);
     }
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     if (this.#refusedKey) {
       this.#finish(new GatewayError('upstream_refused_key'));
       return;
@@ -234,12 +232,12 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     this.#finish();
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onFailed(error: Error): void {
     if (this.#over) return;
     const exchange = this.#exchange;
     if (!exchange.sent && !this.#clientGone && !this.#isSecondTry) {
       this.#isSecondTry = true;
-      this.#pool.dispatch(this.#request, this);
+      this.#client.send(this.#request, this);
       return;
     }
     exchange.cause = error;
@@ -257,7 +255,8 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
   }
 
   #invalid(error: unknown): void {
-    this.#controller?.abort(new CallEnded('upstream invalid', { cause: error }));
+    if (this.#over) this.#exchange.res.destroy();
+    this.#sending?.abort(new CallEnded('upstream invalid', { cause: error }));
     this.#finish(new GatewayError('upstream_invalid', { cause: error }));
   }
 
@@ -266,16 +265,16 @@ class MeteredCall implements Dispatcher.DispatchHandler, Call {
     this.#clientGone = true;
     this.#exchange.ending = 'client left';
     if (this.#onDisconnect === 'drain' && this.#exchange.sent) {
-      this.#controller?.resume();
+      this.#sending?.resume();
       this.#drainLimit = setTimeout(
-        () => this.#controller?.abort(new CallEnded('client left')),
+        () => this.#sending?.abort(new CallEnded('client left')),
         LONGEST_DRAIN_MS,
       );
       this.#drainLimit.unref();
       return;
     }
     this.#finish();
-    this.#controller?.abort(new CallEnded('client left'));
+    this.#sending?.abort(new CallEnded('client left'));
   }
 
   #finish(failure?: GatewayError | Declined): void {
