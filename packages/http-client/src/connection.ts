@@ -179,15 +179,15 @@ export class Connection {
   /** @returns what came behind it */
   #takeHead(call: Call, bytes: Buffer): Buffer {
     const all = this.#headBytes.length === 0 ? bytes : Buffer.concat([this.#headBytes, bytes]);
-    const end = all.indexOf(END_OF_HEAD, Math.max(0, this.#headBytes.length - 3), 'latin1');
-    const text = all.toString('latin1', 0, end < 0 ? all.length : end);
-    if (text.length > MOST_HEAD_BYTES || (end < 0 && !mayBecomeHead(text))) return this.#invalid();
+    const seen = all.toString('latin1', 0, MOST_HEAD_BYTES);
+    const end = seen.indexOf(END_OF_HEAD, Math.max(0, this.#headBytes.length - 3));
     if (end < 0) {
+      if (seen.length === MOST_HEAD_BYTES || !mayBecomeHead(seen)) return this.#invalid();
       this.#headBytes = all;
       return NOTHING;
     }
     this.#headBytes = NOTHING;
-    const head = parseAnswerHead(text);
+    const head = parseAnswerHead(seen.slice(0, end));
     // Nobody asked to change the protocol.
     if (head === undefined || head.status === 101) return this.#invalid();
     const rest = all.subarray(end + END_OF_HEAD.length);

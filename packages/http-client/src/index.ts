@@ -1,3 +1,4 @@
+export { AnswerFields } from './answer-fields.ts';
 export { type AnswerFraming, type AnswerHead, parseAnswerHead } from './answer-head.ts';
 export { HttpClient, type HttpClientOptions } from './client.ts';
 export { ClientError, type ClientErrorCode } from './client-error.ts';

@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
+import type { AnswerFields } from '@nexus/http-client';
 import type { Exchange } from '../path/exchange.ts';
 import { isOverruled, limitHeaders } from '../reply/limit-headers.ts';
-import { headersAnswered } from './headers.ts';
+import { HOP_BY_HOP, namedByConnection } from './headers.ts';
 import { ownKey } from './key-redaction.ts';
 
 /** A reason phrase is for people; one that isn't plain text is left out (RFC 9112 §4: clients ignore it). */
@@ -25,32 +25,46 @@ export function refusesOwnKey(exchange: Exchange, status: number): boolean {
 }
 
 /** Notes for the record that an answer has begun. */
-export function noteHead(
-  exchange: Exchange,
-  status: number,
-  headers: IncomingHttpHeaders,
-  nowMs: number,
-): void {
+export function noteHead(exchange: Exchange, status: number, fields: AnswerFields, nowMs: number): void {
   exchange.upstreamStatus = status;
   exchange.firstByteMs = nowMs - exchange.startedMs;
-  const id = headers['x-request-id'] ?? headers['request-id'];
-  if (typeof id === 'string') exchange.upstreamRequestId = id;
+  exchange.upstreamRequestId = fields.get('x-request-id') ?? fields.get('request-id');
 }
+
+/** Never answered to the client: hop-by-hop, and the offer to call the upstream by another way (RFC 7838), past Nexus. */
+const NOT_ANSWERED = new Set([...HOP_BY_HOP, 'alt-svc']);
 
 /** What may be left out of an answer: its length, the request's ids, advice to try again, limits, and what only Nexus may say. */
 const MAY_BE_LEFT_OUT =
   /^(?:content-length|x-request-id|request-id|x-should-retry|x-nexus-.*|x-ratelimit-.*|anthropic-ratelimit-.*)$/;
 
-const plainNames = new Map<string, boolean>();
-const MOST_NAMES_KEPT = 1_024;
+/** What becomes of a field of an answer on its way to the client. */
+type Fate = 'pass' | 'drop' | 'perhaps';
 
-/** Whether a field always passes: an upstream repeats itself, so most names are looked up once (worth 2 µs an answer). */
-function alwaysPasses(name: string): boolean {
-  const known = plainNames.get(name);
+const fates = new Map<string, Fate>();
+const MOST_FATES_KEPT = 1_024;
+
+/** The fate of a field by its name: an upstream repeats itself, so most names are looked at once. */
+function fateOf(name: string): Fate {
+  const known = fates.get(name);
   if (known !== undefined) return known;
-  const passes = !MAY_BE_LEFT_OUT.test(name);
-  if (plainNames.size < MOST_NAMES_KEPT) plainNames.set(name, passes);
-  return passes;
+  const fate = NOT_ANSWERED.has(name) ? 'drop' : MAY_BE_LEFT_OUT.test(name) ? 'perhaps' : 'pass';
+  if (fates.size < MOST_FATES_KEPT) fates.set(name, fate);
+  return fate;
+}
+
+/** The fields of an upstream's answer as a flat list, without those between two hops alone, and of those in question without what `without` names. */
+export function fieldsAnswered(fields: AnswerFields, without: (lowerName: string) => boolean): string[] {
+  const dropped = namedByConnection(fields.joined('connection'));
+  const { list } = fields;
+  const out: string[] = [];
+  for (let i = 0; i < list.length; i += 2) {
+    const name = list[i] ?? '';
+    const fate = fateOf(name);
+    if (fate === 'drop' || (fate === 'perhaps' && without(name))) continue;
+    if (dropped.size === 0 || !dropped.has(name)) out.push(name, list[i + 1] ?? '');
+  }
+  return out;
 }
 
 /**
@@ -61,24 +75,23 @@ function alwaysPasses(name: string): boolean {
 export function answerHeaders(
   exchange: Exchange,
   status: number,
-  headers: IncomingHttpHeaders,
+  fields: AnswerFields,
   nowMs: number,
   options: { readonly altered: boolean },
-): OutgoingHttpHeader[] {
+): string[] {
   const { decision, dialect, clientNamedIt } = exchange;
   const limits = decision ? limitHeaders(decision.buckets, dialect, nowMs) : [];
-  const without = (name: string) => !alwaysPasses(name) && isLeftOut(name);
-  const isLeftOut = (name: string) =>
+  const without = (name: string) =>
     (options.altered && name === 'content-length') ||
     (clientNamedIt && (name === 'x-request-id' || name === 'request-id')) ||
     (name === 'x-should-retry' && !mayBeRetried(status)) ||
     name.startsWith('x-nexus-') ||
     isOverruled(name, limits);
-  const out = headersAnswered(headers, without);
-  const upstreamsOwn = clientNamedIt ? undefined : (headers['x-request-id'] ?? headers['request-id']);
+  const out = fieldsAnswered(fields, without);
+  const upstreamsOwn = clientNamedIt ? undefined : (fields.get('x-request-id') ?? fields.get('request-id'));
   const requestId = upstreamsOwn ?? exchange.requestId;
-  if (clientNamedIt || headers['x-request-id'] === undefined) out.push('x-request-id', requestId);
-  if (clientNamedIt || headers['request-id'] === undefined) out.push('request-id', requestId);
+  if (clientNamedIt || fields.get('x-request-id') === undefined) out.push('x-request-id', requestId);
+  if (clientNamedIt || fields.get('request-id') === undefined) out.push('request-id', requestId);
   if (status >= 400) out.push('x-nexus-source', 'upstream');
   if (exchange.attempt) out.push('x-nexus-upstream', exchange.attempt.upstream.name);
   for (const limit of limits) out.push(limit);

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { AnswerFields } from '@nexus/http-client';
 import type { Log } from '@nexus/observe';
 import type { Exchange } from '../path/exchange.ts';
 import type { Permit } from './breaker.ts';
@@ -76,11 +76,11 @@ export class Attempt {
   }
 
   /** The head of its answer has come. True: the answer is given up, and nothing of it may reach the client. */
-  heard(status: number, headers: IncomingHttpHeaders): boolean {
+  heard(status: number, fields: AnswerFields): boolean {
     if (status >= 500) this.#permit.failed();
     else this.#permit.succeeded();
     const lease = this.#lease;
-    if (status === 429) lease?.cool(restMs(headers, Date.now()));
+    if (status === 429) lease?.cool(restMs(fields, Date.now()));
     if ((status === 401 || status === 403) && lease?.refused() === true)
       this.#log.warn('upstream refused a key', { upstream: this.upstream.name, key: lease.index, status });
     return this.#declines(status);

@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Usage } from '@nexus/domain';
+import type { AnswerFields } from '@nexus/http-client';
 import { formatUsd } from '@nexus/prices';
 import type { Exchange } from '../path/exchange.ts';
 import { costOf } from '../path/price.ts';
@@ -25,11 +25,11 @@ export class CostTelling {
   readonly #isStream: boolean;
   #isLineOpen = false;
 
-  constructor(exchange: Exchange, headers: IncomingHttpHeaders) {
+  constructor(exchange: Exchange, fields: AnswerFields) {
     this.#exchange = exchange;
-    this.#isStream = EVENT_STREAM.test(headers['content-type'] ?? '');
+    this.#isStream = EVENT_STREAM.test(fields.get('content-type') ?? '');
     const isAsked = exchange.reading?.stream === true && exchange.req.headers[COST_HEADER] === 'comment';
-    this.asComment = isAsked && this.#isStream && !isCoded(headers);
+    this.asComment = isAsked && this.#isStream && !isCoded(fields);
   }
 
   /** Sees what goes to the client. */

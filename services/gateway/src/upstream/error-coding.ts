@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { GatewayError } from '@nexus/domain';
+import type { AnswerFields } from '@nexus/http-client';
 
 /** The codings that clients offer (RFC 9110 §8.4.1; br: RFC 7932, zstd: RFC 8878). */
 const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
@@ -12,13 +12,14 @@ const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Tra
   ['zstd', createZstdDecompress],
 ]);
 
-function codingOf({ 'content-encoding': coding = 'identity' }: IncomingHttpHeaders): string {
-  return coding.trim().toLowerCase();
+function codingOf(fields: AnswerFields): string {
+  const coding = fields.joined('content-encoding');
+  return coding === undefined ? 'identity' : coding.trim().toLowerCase();
 }
 
 /** Whether an answer's body is not what its type says, but compressed. */
-export function isCoded(headers: IncomingHttpHeaders): boolean {
-  const coding = codingOf(headers);
+export function isCoded(fields: AnswerFields): boolean {
+  const coding = codingOf(fields);
   return coding !== 'identity' && coding !== '';
 }
 
@@ -26,9 +27,9 @@ export function isCoded(headers: IncomingHttpHeaders): boolean {
  * What decodes an answer in which a key may be quoted; undefined: it isn't coded.
  * @throws GatewayError `upstream_invalid` where the coding isn't known, so that nobody can say what the answer holds
  */
-export function decoderFor(headers: IncomingHttpHeaders): Transform | undefined {
-  if (!isCoded(headers)) return undefined;
-  const create = DECODERS.get(codingOf(headers));
+export function decoderFor(fields: AnswerFields): Transform | undefined {
+  if (!isCoded(fields)) return undefined;
+  const create = DECODERS.get(codingOf(fields));
   if (create === undefined) throw new GatewayError('upstream_invalid');
   return create();
 }

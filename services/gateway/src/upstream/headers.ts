@@ -1,8 +1,8 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { CREDENTIAL_HEADERS, type Identity, isCredentialHeader } from '../path/identify.ts';
 
 /** Fields between two hops alone (RFC 9110 §7.6.1), with their forebears. */
-const HOP_BY_HOP = [
+export const HOP_BY_HOP = [
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -39,9 +39,6 @@ const NOT_SENT_UPSTREAM = new Set<string>([
   ...CREDENTIAL_HEADERS,
 ]);
 
-/** Never answered to the client: hop-by-hop, and the offer to call the upstream by another way (RFC 7838), past Nexus. */
-const NOT_ANSWERED = new Set([...HOP_BY_HOP, 'alt-svc']);
-
 /** What becomes of a header field on its way upstream. */
 type Fate = 'pass' | 'drop' | 'credential' | 'coding';
 
@@ -71,7 +68,7 @@ const KEPT_IN_SPITE_OF_CONNECTION =
 const NONE: ReadonlySet<string> = new Set();
 
 /** The fields that a `Connection` header names, in lower case. */
-function namedByConnection(connection: string | undefined): ReadonlySet<string> {
+export function namedByConnection(connection: string | undefined): ReadonlySet<string> {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return NONE;
   const names = connection.split(',').map((name) => name.trim().toLowerCase());
   return new Set(names.filter((name) => !KEPT_IN_SPITE_OF_CONNECTION.test(name)));
@@ -120,24 +117,5 @@ export function headersUpstream(
   }
   // A metered answer is read on its way: an encoded one would have to be decoded first.
   if (options.metered) out.push('accept-encoding', 'identity');
-  return out;
-}
-
-/**
- * The upstream's header fields for the client as a flat list, without hop-by-hop ones and those that `without` names.
- * Limit headers and request ids are added by the caller.
- */
-export function headersAnswered(
-  headers: IncomingHttpHeaders,
-  without: (lowerName: string) => boolean,
-): OutgoingHttpHeader[] {
-  const dropped = namedByConnection(headers.connection);
-  const out: OutgoingHttpHeader[] = [];
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    if (value === undefined || NOT_ANSWERED.has(name) || without(name)) continue;
-    if (dropped.size > 0 && dropped.has(name)) continue;
-    out.push(name, value);
-  }
   return out;
 }

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { Transform } from 'node:stream';
 import type { Exchange } from '../path/exchange.ts';
 
@@ -29,10 +28,9 @@ export class KeyRedaction {
     return key ? new KeyRedaction(key) : undefined;
   }
 
-  /** Takes the fields out of an answer's head that quote the key. Gives back its reason, unless that does. */
-  clean(headers: IncomingHttpHeaders, reason: string | undefined): string | undefined {
-    for (const name of Object.keys(headers)) if (this.#isIn(headers[name])) delete headers[name];
-    return this.#isIn(reason) ? undefined : reason;
+  /** Whether a text of an answer's head quotes the key, and must be left out. */
+  isIn(text: unknown): boolean {
+    return String(text).includes(this.#text);
   }
 
   /** The bytes for the client: none that may go on as the key. */
@@ -56,10 +54,6 @@ export class KeyRedaction {
       transform: (chunk: Buffer, _encoding, done) => done(null, this.write(chunk)),
       flush: (done) => done(null, this.end()),
     });
-  }
-
-  #isIn(text: unknown): boolean {
-    return String(text).includes(this.#text);
   }
 
   /** How many bytes at the end are the key's first ones. */

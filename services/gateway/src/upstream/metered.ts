@@ -1,6 +1,6 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '@nexus/domain';
 import {
+  type AnswerFields,
   type AnswerHead,
   type AnswerReceiver,
   HttpClient,
@@ -145,7 +145,7 @@ class MeteredCall implements AnswerReceiver, Call {
     this.#exchange.upstreamStartedMs = this.#nowMs();
   }
 
-  onHead(sending: Sending, { status, headers, reason }: AnswerHead): void {
+  onHead(sending: Sending, { status, fields: given, reason }: AnswerHead): void {
     if (!isFinalStatus(status)) {
       sending.abort(new CallEnded('upstream invalid'));
       return;
@@ -153,42 +153,42 @@ class MeteredCall implements AnswerReceiver, Call {
     const exchange = this.#exchange;
     const now = this.#nowMs();
     this.#lastDataMs = now;
-    if (exchange.attempt?.heard(status, headers)) {
+    if (exchange.attempt?.heard(status, given)) {
       this.#finish(new Declined(status));
       sending.abort(new CallEnded('declined'));
       return;
     }
     const redaction = KeyRedaction.of(exchange, status);
-    const shownReason = redaction ? redaction.clean(headers, reason) : reason;
-    noteHead(exchange, status, headers, now);
+    const fields = redaction ? given.without((_name, value) => redaction.isIn(value)) : given;
+    noteHead(exchange, status, fields, now);
     if (refusesOwnKey(exchange, status)) {
       this.#refusedKey = true;
       return;
     }
-    if (redaction && isCoded(headers)) {
+    if (redaction && isCoded(fields)) {
       // It was asked not to be: nobody can say whether it quotes our key.
       sending.abort(new CallEnded('upstream invalid'));
       return;
     }
     this.#redaction = redaction;
-    const cost = new CostTelling(exchange, headers);
+    const cost = new CostTelling(exchange, fields);
     this.#cost = cost;
-    const meter = this.#makeMeter(headers);
+    const meter = this.#makeMeter(fields);
     this.meter = meter;
     const options = { altered: this.#hideUsage || cost.asComment };
     this.#writer.head(
       status,
-      plainReason(shownReason),
-      answerHeaders(exchange, status, headers, Date.now(), options),
+      redaction?.isIn(reason) ? '' : plainReason(reason),
+      answerHeaders(exchange, status, fields, Date.now(), options),
     );
   }
 
-  #makeMeter(headers: IncomingHttpHeaders): Meter {
+  #makeMeter(fields: AnswerFields): Meter {
     const { kind, reading, model } = this.#exchange;
     return makeMeter({
       kind: kind ?? 'other',
-      contentType: headers['content-type'],
-      contentEncoding: headers['content-encoding'],
+      contentType: fields.get('content-type'),
+      contentEncoding: fields.joined('content-encoding'),
       model,
       inputTokens: reading?.inputTokens ?? 0,
       inputSource: reading?.inputSource ?? 'estimated',

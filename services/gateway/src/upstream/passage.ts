@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Transform } from 'node:stream';
 import { GatewayError } from '@nexus/domain';
+import { AnswerFields } from '@nexus/http-client';
 import { type Meter, makeMeter } from '@nexus/tokens';
 import type { Exchange } from '../path/exchange.ts';
 import { answerHeaders, isFinalStatus, noteHead, plainReason, refusesOwnKey } from './answer-head.ts';
@@ -148,9 +149,9 @@ export class Passage {
     const redaction = hasBody ? this.#redaction : undefined;
     let decoder: Transform | undefined;
     try {
-      decoder = redaction && decoderFor(answer.headers);
-      const { 'content-encoding': coding, ...uncoded } = answer.headers;
-      const given = decoder ? uncoded : answer.headers;
+      const fields = this.#fieldsOf(answer);
+      decoder = redaction && decoderFor(fields);
+      const given = decoder ? fields.without((name) => name === 'content-encoding') : fields;
       const headers = answerHeaders(exchange, status, given, Date.now(), { altered: decoder !== undefined });
       res.writeHead(status, plainReason(answer.statusMessage), headers);
     } catch (error) {
@@ -186,7 +187,7 @@ export class Passage {
     const { exchange } = this;
     const status = answer.statusCode ?? 0;
     const isValid = isFinalStatus(status) || status === 101;
-    if (isValid) exchange.attempt?.heard(status, answer.headers);
+    if (isValid) exchange.attempt?.heard(status, AnswerFields.of(answer.rawHeaders));
     const refusedKey = refusesOwnKey(exchange, status);
     if (refusedKey || !isValid) {
       this.fail(new GatewayError(refusedKey ? 'upstream_refused_key' : 'upstream_invalid'));
@@ -194,16 +195,22 @@ export class Passage {
     }
     clearTimeout(this.#timer);
     this.#redaction = KeyRedaction.of(exchange, status);
-    if (this.#redaction)
-      answer.statusMessage = this.#redaction.clean(answer.headers, answer.statusMessage) ?? '';
-    noteHead(exchange, status, answer.headers, this.#nowMs());
+    if (this.#redaction) hideIn(answer, this.#redaction);
+    noteHead(exchange, status, this.#fieldsOf(answer), this.#nowMs());
     return true;
+  }
+
+  /** The fields of an answer that the client may see. */
+  #fieldsOf(answer: IncomingMessage): AnswerFields {
+    const fields = AnswerFields.of(answer.rawHeaders);
+    const redaction = this.#redaction;
+    return redaction ? fields.without((_name, value) => redaction.isIn(value)) : fields;
   }
 
   /** Hides our key in the body of an admitted answer that httpxy pipes to the client; fails where nobody can say what it holds. */
   redactPiped(answer: IncomingMessage): void {
     if (this.#redaction === undefined) return;
-    if (isCoded(answer.headers)) {
+    if (isCoded(this.#fieldsOf(answer))) {
       this.fail(new GatewayError('upstream_invalid'));
       answer.destroy();
       return;
@@ -242,6 +249,13 @@ export class Passage {
       client.destroy();
     }
   }
+}
+
+/** Takes out of an answer's head what quotes our key, where httpxy writes that head itself. */
+function hideIn(answer: IncomingMessage, redaction: KeyRedaction): void {
+  const { headers } = answer;
+  for (const name of Object.keys(headers)) if (redaction.isIn(headers[name])) delete headers[name];
+  if (redaction.isIn(answer.statusMessage)) answer.statusMessage = '';
 }
 
 /** Reads a usage where the answer to an unread POST has one. */

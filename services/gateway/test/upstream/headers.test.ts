@@ -1,7 +1,9 @@
 import type { Principal } from '@nexus/domain';
+import { AnswerFields } from '@nexus/http-client';
 import { describe, expect, it } from 'vitest';
 import type { Identity } from '../../src/path/identify.ts';
-import { headersAnswered, headersUpstream } from '../../src/upstream/headers.ts';
+import { fieldsAnswered } from '../../src/upstream/answer-head.ts';
+import { headersUpstream } from '../../src/upstream/headers.ts';
 
 const principal: Principal = {
   keyId: 'a',
@@ -97,14 +99,19 @@ describe('headers on their way upstream', () => {
 
 describe('headers on their way back', () => {
   it('lose what belongs to the hop, Trailer and alternative ways to the upstream, and keep repeated ones', () => {
-    const headers = {
-      connection: 'x-hop',
-      'x-hop': '1',
-      trailer: 'x',
-      'alt-svc': 'h3=":443"',
-      'set-cookie': ['a=1', 'b=2'],
-      'x-kept': 'y',
-    };
-    expect(headersAnswered(headers, () => false)).toEqual(['set-cookie', ['a=1', 'b=2'], 'x-kept', 'y']);
+    const fields = [
+      ['Connection', 'x-hop'],
+      ['X-Hop', '1'],
+      ['Trailer', 'x'],
+      ['Alt-Svc', 'h3=":443"'],
+      ['Set-Cookie', 'a=1'],
+      ['X-Kept', 'y'],
+      ['Set-Cookie', 'b=2'],
+    ];
+    expect(fieldsAnswered(AnswerFields.of(fields.flat()), () => false)).toEqual([
+      ...['set-cookie', 'a=1'],
+      ...['x-kept', 'y'],
+      ...['set-cookie', 'b=2'],
+    ]);
   });
 });

@@ -1,3 +1,4 @@
+import { AnswerFields } from '@nexus/http-client';
 import { describe, expect, it } from 'vitest';
 import { restMs } from '../../src/upstream/retry-after.ts';
 
@@ -16,6 +17,6 @@ describe('How long a key rests after a 429', () => {
     [{ 'retry-after': 'soon' }, 5_000],
     [{ 'retry-after': 'NaN', 'retry-after-ms': 'Infinity' }, 5_000],
   ])('%j is %d ms', (headers, expected) => {
-    expect(restMs(headers, NOW_MS)).toBe(expected);
+    expect(restMs(AnswerFields.of(Object.entries(headers).flat()), NOW_MS)).toBe(expected);
   });
 });
