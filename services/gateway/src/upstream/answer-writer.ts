@@ -10,8 +10,8 @@ interface Head {
 /**
  * Writes an answer to the client: as few writes as the answer allows, as many as its chunks ask for.
  *
- * The head waits for the end of this turn of the event loop. An answer that is whole by then leaves in a single write, with its
- * length, together with the others of the turn; a stream's head leaves then too, and each chunk as it comes.
+ * What comes in one turn of the event loop leaves at the turn's end, in one write, together with the other answers of the turn: an answer
+ * that is whole by then with its length, a stream's head and each of its chunks as they came.
  */
 export class AnswerWriter implements AtTurnsEnd {
   readonly #res: ServerResponse;
@@ -19,6 +19,7 @@ export class AnswerWriter implements AtTurnsEnd {
   #held: Uint8Array[] = [];
   /** Whether nothing is to follow on what is held. */
   #isWhole = false;
+  #isWaiting = false;
   #bytes = 0;
   readonly #onInvalid: (error: unknown) => void;
 
@@ -51,21 +52,21 @@ export class AnswerWriter implements AtTurnsEnd {
   head(status: number, reason: string, headers: OutgoingHttpHeader[]): void {
     this.#head = { status, reason, headers };
     this.#res.statusCode = status;
-    waitForTurnsEnd(this);
+    this.#wait();
   }
 
   /** @returns whether more may come at once; if not, wait for `drain` */
   chunk(bytes: Uint8Array): boolean {
     this.#bytes += bytes.length;
-    if (this.#head === undefined) return this.#res.write(bytes);
     this.#held.push(bytes);
-    return true;
+    this.#wait();
+    return !this.#res.writableNeedDrain;
   }
 
   /** The answer is whole. */
   end(): void {
-    if (this.#head === undefined) this.#res.end();
-    else this.#isWhole = true;
+    this.#isWhole = true;
+    this.#wait();
   }
 
   /** The answer will never be whole. What came goes out, and then the connection breaks. */
@@ -78,28 +79,32 @@ export class AnswerWriter implements AtTurnsEnd {
 
   /** Writes what is held. */
   atTurnsEnd(): void {
-    const head = this.#head;
-    if (head === undefined || this.#res.destroyed) return;
-    if (this.#isWhole) this.#writeWhole(head);
-    else this.#writeBeginning(head);
-  }
-
-  #writeWhole(head: Head): void {
-    const body = this.#held.length === 1 ? this.#held[0] : Buffer.concat(this.#held);
-    if (!hasLength(head.headers) && mayHaveBody(this.#res, head.status))
-      head.headers.push('content-length', String(this.#bytes));
-    if (this.#writeHead(head)) this.#res.end(body);
-  }
-
-  #writeBeginning(head: Head): void {
-    if (!this.#writeHead(head)) return;
-    if (this.#held.length === 0) this.#res.flushHeaders();
-    for (const bytes of this.#held) this.#res.write(bytes);
+    this.#isWaiting = false;
+    const res = this.#res;
+    if (res.destroyed) return;
+    const held = this.#held;
+    const body = held.length > 1 ? Buffer.concat(held) : held[0];
     this.#held = [];
+    const hasHead = this.#head !== undefined;
+    if (!this.#writeHead()) return;
+    if (this.#isWhole) res.end(body);
+    else if (body !== undefined) res.write(body);
+    else if (hasHead) res.flushHeaders();
   }
 
-  #writeHead(head: Head): boolean {
+  #wait(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    waitForTurnsEnd(this);
+  }
+
+  /** Writes the head, if it is still held. */
+  #writeHead(): boolean {
+    const head = this.#head;
+    if (head === undefined) return true;
     this.#head = undefined;
+    if (this.#isWhole && !hasLength(head.headers) && mayHaveBody(this.#res, head.status))
+      head.headers.push('content-length', String(this.#bytes));
     try {
       this.#res.writeHead(head.status, head.reason, head.headers);
       return true;
