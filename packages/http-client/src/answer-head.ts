@@ -1,4 +1,4 @@
-import { AnswerFields, lowerName } from './answer-fields.ts';
+import { AnswerFields, lowerNameIn } from './answer-fields.ts';
 
 /** How the end of an answer's body is found (RFC 9112 §6.3). */
 export type AnswerFraming =
@@ -44,7 +44,7 @@ export function parseAnswerHead(text: string): AnswerHead | undefined {
     const colon = text.indexOf(':', at);
     // A line that begins with a blank would go on with the one before it: nobody sends such lines any more (RFC 9112 §5.2).
     if (end < 0 || colon < 0 || colon >= end) return undefined;
-    const name = lowerName(text.slice(at, colon));
+    const name = lowerNameIn(text, at, colon);
     if (name === undefined) return undefined;
     list.push(name, valueIn(text, colon + 1, end));
     at = end + 2;

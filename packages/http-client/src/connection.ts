@@ -32,7 +32,7 @@ export interface Keeper {
 const MOST_HEAD_BYTES = 64 * 1024;
 const TCP_KEEP_ALIVE_MS = 60_000;
 
-const END_OF_HEAD = '\r\n\r\n';
+const END_OF_HEAD = Buffer.from('\r\n\r\n');
 const NOTHING = Buffer.alloc(0);
 
 /** All sockets are read into this: what came is copied before another one is read. */
@@ -179,15 +179,16 @@ export class Connection {
   /** @returns what came behind it */
   #takeHead(call: Call, bytes: Buffer): Buffer {
     const all = this.#headBytes.length === 0 ? bytes : Buffer.concat([this.#headBytes, bytes]);
-    const seen = all.toString('latin1', 0, MOST_HEAD_BYTES);
-    const end = seen.indexOf(END_OF_HEAD, Math.max(0, this.#headBytes.length - 3));
+    const end = all.indexOf(END_OF_HEAD, Math.max(0, this.#headBytes.length - 3));
+    const headEnd = end < 0 ? all.length : end;
+    const text = all.toString('latin1', 0, Math.min(headEnd, MOST_HEAD_BYTES));
+    if (headEnd > MOST_HEAD_BYTES || (end < 0 && !mayBecomeHead(text))) return this.#invalid();
     if (end < 0) {
-      if (seen.length === MOST_HEAD_BYTES || !mayBecomeHead(seen)) return this.#invalid();
       this.#headBytes = all;
       return NOTHING;
     }
     this.#headBytes = NOTHING;
-    const head = parseAnswerHead(seen.slice(0, end));
+    const head = parseAnswerHead(text);
     // Nobody asked to change the protocol.
     if (head === undefined || head.status === 101) return this.#invalid();
     const rest = all.subarray(end + END_OF_HEAD.length);

@@ -39,7 +39,7 @@ export class ImageMeter implements Meter {
     return { ...usage, outputParts: { audioTokens: 0, imageTokens: outputTokens, webSearches: 0 } };
   }
 
-  settled(): Promise<void> {
+  settled(): Promise<void> | undefined {
     return this.#inside.settled();
   }
 }

@@ -81,11 +81,11 @@ export class JsonMeter implements Meter {
     return joinSides(reported, this.#input, this.#outputSide(text));
   }
 
-  async settled(): Promise<void> {
+  settled(): Promise<void> | undefined {
     // A body that broke off is read once more, now for good.
     this.#reading ??= this.#read();
     this.#held = [];
-    await this.#reading.text?.settled();
+    return this.#reading.text?.settled();
   }
 
   #outputSide(text: BodyText | undefined): Side {

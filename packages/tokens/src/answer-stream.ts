@@ -105,9 +105,7 @@ export class StreamMeter implements Meter, BlockSink {
     return this.#record.usage(this.#ended);
   }
 
-  settled(): Promise<void> {
-    return Promise.resolve();
-  }
+  settled(): undefined {}
 
   block(bytes: Buffer, start: number, end: number): void {
     this.#dropped = false;

@@ -61,11 +61,11 @@ export interface Meter {
   /** What the answer has used. At any time, also after it broke off; exact once `settled` has resolved. */
   usage(): Usage;
   /**
-   * Resolves when all that was written has been read: at once, but for encoded answers and for large ones
+   * Resolves when all that was written has been read; undefined: it has been, as with all but encoded answers and large ones
    * that must be counted. Never rejects. Call it after the last write, whether or not the answer came to its
    * end.
    */
-  settled(): Promise<void>;
+  settled(): Promise<void> | undefined;
 }
 
 /** Meters an answer that can hold no usage: a file, audio, an image. */
@@ -95,9 +95,7 @@ class BlindMeter implements Meter {
     return this.#usage;
   }
 
-  settled(): Promise<void> {
-    return Promise.resolve();
-  }
+  settled(): undefined {}
 }
 
 const JSON_TYPE = 'application/json';

@@ -33,6 +33,7 @@ const DEEPEST = 10_000;
  */
 const MOST_PARTS = 500_000;
 const TOLD_APART_BYTES = 64 * 1024;
+const OPEN = 0x7b;
 
 /**
  * Reads a whole body on this thread: its fields from JSON.parse, the duplicates and places that JSON.parse hides from a
@@ -55,7 +56,7 @@ export function readCall(kind: CallKind, body: Buffer, maxCountedChars: number):
   const model = modelOf(kind, call);
   const tally = new PromptTally(encodingOf(model), maxCountedChars);
   tallyPrompt(tally, kind, call);
-  const open = scan?.open ?? body.indexOf('{', start);
+  const open = scan?.open ?? (body[start] === OPEN ? start : body.indexOf(OPEN, start));
   return {
     model,
     stream,

@@ -107,7 +107,7 @@ export class InsuredLimiter implements Limiter {
     const keeper = this.#keeperOf(reservation);
     if (keeper) return this.#endAlone(keeper.settle(reservation, used), reservation, record);
     this.#owners.delete(reservation);
-    await this.#standIn?.freeSlots(reservation);
+    if (this.#standIn) await this.#standIn.freeSlots(reservation);
     await this.#redis.settle(this.#handedOver.get(reservation) ?? reservation, used, record);
   }
 
@@ -115,7 +115,7 @@ export class InsuredLimiter implements Limiter {
     const keeper = this.#keeperOf(reservation);
     if (keeper) return this.#endAlone(keeper.cancel(reservation), reservation, record);
     this.#owners.delete(reservation);
-    await this.#standIn?.freeSlots(reservation);
+    if (this.#standIn) await this.#standIn.freeSlots(reservation);
     await this.#redis.cancel(this.#handedOver.get(reservation) ?? reservation, record);
   }
 

@@ -54,7 +54,8 @@ function send(exchange: Exchange, flight: Flight, upstream: Upstream, prices: Pr
 async function follow(call: Call, flight: Flight): Promise<Forwarded> {
   flight.call = call;
   await call.over;
-  await call.meter?.settled();
+  const settling = call.meter?.settled();
+  if (settling) await settling;
   return { forwarded: true, usage: call.meter?.usage() };
 }
 

@@ -6,6 +6,10 @@ const MOST_FIELDS = 200;
 
 /** Fields that must come once: two of them let two parsers read two different requests (RFC 9112 §11.2). */
 const ONCE = new Set(['host', 'authorization', 'content-length', 'transfer-encoding', 'content-type']);
+/** How long those names are: most fields need no closer look. */
+const LENGTHS: readonly boolean[] = Array.from({ length: 18 }, (_, length) =>
+  [...ONCE].some((name) => name.length === length),
+);
 
 /**
  * Checks the head of a request before anything else reads it.
@@ -19,7 +23,7 @@ export function checkFraming(req: IncomingMessage): void {
   let seen: Set<string> | undefined;
   for (let i = 0; i < raw.length; i += 2) {
     const field = raw[i];
-    if (field === undefined || field.length < 4 || field.length > 17) continue;
+    if (field === undefined || LENGTHS[field.length] !== true) continue;
     const name = field.toLowerCase();
     if (!ONCE.has(name)) continue;
     seen ??= new Set();

@@ -107,19 +107,21 @@ export function mayCost({ method, req }: Exchange): boolean {
   return !FREE_METHODS.has(method) || req.headers.upgrade !== undefined;
 }
 
-/** The most that a call can cost that holds so many tokens, in nano-dollars. */
+/** The most that a call can cost that holds so many tokens, in nano-dollars. Its body is searched only where that makes a difference. */
 export function mostCost(
   price: Price,
   exchange: Exchange,
   inputTokens: number,
   outputTokens: number,
 ): number {
+  const tokens = { inputTokens, outputTokens };
+  const plain = worstCost(price, { ...tokens, cacheWrites: false, audio: false, images: false });
+  if (worstCost(price, tokens) === plain) return plain;
   const body = exchange.body;
   const holds = (text: string) =>
     body !== undefined && Buffer.from(body.buffer, body.byteOffset, body.length).includes(text);
   return worstCost(price, {
-    inputTokens,
-    outputTokens,
+    ...tokens,
     cacheWrites: exchange.dialect === 'anthropic' && holds('"cache_control"'),
     audio: exchange.kind === 'speech' || holds('audio'),
     images: exchange.kind === 'image' || holds('image'),

@@ -6,6 +6,7 @@ import type { BudgetAlerts } from '../alerts/alerts.ts';
 import { ledgerEntry } from '../ledger/entry.ts';
 import type { Exchange } from './exchange.ts';
 import { costOf } from './price.ts';
+import type { ShadowTrial } from './shadow.ts';
 
 /** What is made of a reservation at the end: all of it given back, or the usage charged in its place. */
 export type Settling = { readonly giveBack: true } | { readonly giveBack: false; readonly usage: Usage };
@@ -67,7 +68,7 @@ export async function settle(
   if (end.giveBack) {
     exchange.usage = NO_USAGE;
     await limiter.cancel(reservation, recordOf(exchange, false, parts));
-    await endTrial(exchange, undefined);
+    if (exchange.trial) await endTrial(exchange, exchange.trial, undefined);
     return;
   }
   exchange.usage = end.usage;
@@ -76,7 +77,7 @@ export async function settle(
   if (exchange.price) exchange.costNanoUsd = nanoUsd;
   const used = { inputTokens, outputTokens, nanoUsd };
   await limiter.settle(reservation, used, recordOf(exchange, true, parts));
-  await endTrial(exchange, used);
+  if (exchange.trial) await endTrial(exchange, exchange.trial, used);
   alerts.look(exchange.decision?.buckets ?? [], reservation.demand, used);
   const { reading, model, kind, identity, ending, upstreamStatus } = exchange;
   if (!reading || !kind || !hasOutput(kind, reading.stream)) return;
@@ -94,7 +95,7 @@ function recordOf(
   return ledger?.record(ledgerEntry(exchange, isCharged, { endedMs: Date.now(), tookMs }));
 }
 
-async function endTrial(exchange: Exchange, used: Settlement | undefined): Promise<void> {
-  const refused = await exchange.trial?.end(used);
-  if (refused && refused.length > 0) exchange.shadowed = refused;
+async function endTrial(exchange: Exchange, trial: ShadowTrial, used: Settlement | undefined): Promise<void> {
+  const refused = await trial.end(used);
+  if (refused.length > 0) exchange.shadowed = refused;
 }

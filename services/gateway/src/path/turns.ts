@@ -69,12 +69,19 @@ export class Turns {
    * Waits until `startMs`, by the clock of `nowMs`; undefined: it is this request's turn at once. False: the client has left meanwhile,
    * and the request must not be forwarded.
    */
-  async come(
+  come(
     exchange: Pick<Exchange, 'waitedMs' | 'ending'>,
     startMs: number | undefined,
     connection: Connection,
+  ): true | Promise<boolean> {
+    return startMs === undefined ? true : this.#wait(exchange, startMs, connection);
+  }
+
+  async #wait(
+    exchange: Pick<Exchange, 'waitedMs' | 'ending'>,
+    startMs: number,
+    connection: Connection,
   ): Promise<boolean> {
-    if (startMs === undefined) return true;
     const beganMs = this.#nowMs();
     const isHere = await this.#until(startMs, connection);
     this.leave();
