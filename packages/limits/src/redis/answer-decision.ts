@@ -24,10 +24,12 @@ interface Told {
 }
 
 /** Every bucket of an answer as it is `laterMs` after Redis gave it, if nothing else happened to it. */
-function* toldBuckets({ owners, units }: Asking, answer: Answer, laterMs = 0): Generator<Told> {
+function toldBuckets({ owners, units }: Asking, answer: Answer, laterMs = 0): Told[] {
+  const all: Told[] = [];
   let index = 0;
-  for (const [place, { owner, buckets }] of owners.entries()) {
-    const storedMs = answer.timesMs[place] ?? answer.nowMs;
+  let place = 0;
+  for (const { owner, buckets } of owners) {
+    const storedMs = answer.timesMs[place++] ?? answer.nowMs;
     const nowMs = answer.nowMs + laterMs;
     const timeMs = Math.max(storedMs, nowMs);
     const passedMs = timeMs - storedMs;
@@ -35,7 +37,7 @@ function* toldBuckets({ owners, units }: Asking, answer: Answer, laterMs = 0): G
       const free = answer.free[index] ?? 0;
       const back = answer.back[index] ?? free;
       const refilled = refill(bucket, free, back, passedMs);
-      yield {
+      all.push({
         owner,
         bucket,
         units: units[index] ?? 0,
@@ -44,10 +46,11 @@ function* toldBuckets({ owners, units }: Asking, answer: Answer, laterMs = 0): G
         window: answer.windows[index] ?? 0,
         timeMs,
         aheadMs: timeMs - nowMs,
-      };
+      });
       index += 1;
     }
   }
+  return all;
 }
 
 export function viewsOf(asking: Asking, answer: Answer, laterMs = 0): BucketView[] {
