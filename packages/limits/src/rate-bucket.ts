@@ -28,6 +28,11 @@ export interface RateState {
   /** The limit as the last admission knew it: units a period, and the most units. */
   amount: number;
   burst: number;
+  /**
+   * Until when it counts as touched though it is full: its burst was lowered, and it would not be full yet under the old one. Forgotten before
+   * that, and raised again, it would begin afresh.
+   */
+  keptUntilMs: number;
   /** Grains in the bucket at `tsMs`, with those that are held; below 0: debt. */
   total: number;
   tsMs: number;
@@ -63,6 +68,7 @@ export function fullRate(limit: RateLimit, nowMs: number): RateState {
     periodMs: limit.periodMs,
     amount: limit.amount,
     burst: limit.burst,
+    keptUntilMs: 0,
     total: limit.burst * limit.periodMs,
     tsMs: nowMs,
     held: noSlices(),
@@ -140,8 +146,9 @@ function outlookOf(state: RateState, limit: { amount: number; burst: number }, n
   };
 }
 
-/** Whether nothing is missing, and nothing is to come. Holds count for nothing. */
+/** Whether nothing is missing, nothing is to come, and it may be forgotten. Holds count for nothing. */
 export function isFull(state: RateState, nowMs: number): boolean {
+  if (nowMs < state.keptUntilMs) return false;
   if (state.starts && unitsPlanned(state.starts, nowMs) > 0) return false;
   return levelAt(state, state, nowMs) >= state.burst * state.periodMs;
 }
@@ -173,6 +180,7 @@ function dropBegun(state: RateState, nowMs: number): void {
 export function adoptRate(state: RateState, limit: RateLimit, nowMs: number): void {
   const changed = state.amount !== limit.amount || state.burst !== limit.burst;
   if (changed && sizeOf(limit) > 0) {
+    if (limit.burst < state.burst) keepLowered(state, nowMs);
     state.total = levelAt(state, limit, nowMs);
     dropBegun(state, nowMs);
     // What has come in until now came under the new limit: it must not come again.
@@ -182,6 +190,13 @@ export function adoptRate(state: RateState, limit: RateLimit, nowMs: number): vo
     beginEra(state);
   }
   advanceRate(state, nowMs);
+}
+
+/** Keeps a bucket whose burst is lowered until it would have been full under the old one. */
+function keepLowered(state: RateState, nowMs: number): void {
+  const missing = state.burst * state.periodMs - levelAt(state, state, nowMs);
+  const fullMs = nowMs + Math.ceil(missing / state.amount);
+  if (missing > 0) state.keptUntilMs = Math.max(state.keptUntilMs, fullMs);
 }
 
 /**

@@ -66,6 +66,38 @@ export function keepsItsWindows(name: string, make: MakeLimiter, runs: number): 
       );
     });
 
+    it('begins no bucket afresh that was lowered, filled up and raised again', async () => {
+      const { limiter, setNow } = await make(START_MS);
+      const limitOf = (amount: number, burst: number) => ({
+        ...rate('model_tokens', amount, SECOND_MS),
+        burst,
+      });
+      const [high, low] = [limitOf(13, 89), limitOf(7, 7)];
+      let asked = 0;
+      const ask = (limit: typeof high, tokens: number, of = 'key:a') => {
+        asked += 1;
+        return limiter.admit({
+          requestId: `${asked}`,
+          owners: [owner(of, limit)],
+          demand: demand(1, tokens),
+        });
+      };
+      const first = await ask(high, 49);
+      if (first.admitted) await limiter.settle(first.reservation, used(49));
+      const second = await ask(low, 1);
+      if (second.admitted) await limiter.cancel(second.reservation);
+      // It is full under the lower limit, and would not be full under the higher one for 3.7 s. What nobody uses is looked for with each call.
+      setNow(START_MS + 2_000);
+      for (let call = 0; call < 200; call += 1) {
+        const other = await ask(low, 0, `key:${call}`);
+        if (other.admitted) await limiter.cancel(other.reservation);
+      }
+      // 49 have passed, of 89 and the 26 that came back: of a full bucket all 89 could.
+      expect((await ask(high, 67)).admitted).toBe(false);
+      expect((await ask(high, 7)).admitted).toBe(true);
+      await limiter.close();
+    });
+
     it('lets all of burst + rate · time through but one when there is always a request waiting', async () => {
       const limits = fc.tuple(
         fc.constantFrom(1, 3, 7, 13, 97, 1_000),

@@ -167,6 +167,7 @@ local function take(q, owners, marker, start)
           if b == 0 then b = add(r, id, 0, amount, size)
           elseif r[b + 2] ~= amount or r[b + 3] ~= size then
             -- Goes on under the changed limit, never afresh.
+            keep_lowered(r, b, place, size)
             r[b + 1], r[b + 2], r[b + 3] = missing_under(r, b, size, period), amount, size
             if kind == 0 then r[b + 4], r[b + 5], r[b + 6], r[b + 7] = r[b + 4] + 1, 0, 0, 0 end
           end

@@ -3,9 +3,12 @@
 -- A record is one string for each owner, a flat msgpack array of integers below 2^53:
 --   1, born, touched - born, six slots of `open`, bucket, bucket, …
 --   2, the same, start, start, …, how many starts
+--   3 and 4, as 1 and 2, and behind all that: kept - born
 --   born     when the record was made (ms); with an era it names an era of a bucket for ever
 --   touched  its last touch (ms): a record's time never goes back, even if the clock does
 --   open     the requests under way: they hold slots, or have been charged and may yet be cancelled
+--   kept     until when it is kept though all its buckets are full: one of them was lowered, and would not be full yet under its old burst.
+--            Forgotten before that, and raised again, it would begin afresh
 -- What is held lives in slices of time. A slice is numbered (end / slice ms) and kept in slot number % 6: a lease is at most four slices
 -- long, so no two live slices share one. What is left in a slice that has passed is dropped with the next touch.
 -- A bucket begins with its id, whose remainder by 8 is its kind. A bucket or a record that isn't there is full.
@@ -27,6 +30,8 @@ local records, times, bases, dirty = {}, {}, {}, {}
 local starts = {}
 -- When calendar windows end, by place and id.
 local ends = {}
+-- Until when a record is kept in any case, by its place; nil: for no longer than its buckets ask.
+local kept = {}
 
 local function clear_slots(r, slots, base, count)
   for number = base + 1, base + (count < 6 and count or 6) do r[slots + number % 6] = 0 end
@@ -46,7 +51,13 @@ local function record(place)
     local elapsed, old_base = time - touched, (touched - touched % slice) / slice
     local passed = (time - time % slice) / slice - old_base
     if passed > 0 then clear_slots(r, OPEN, old_base, passed) end
-    if string.byte(raw, first) == 2 then starts[place] = planning().take_off(r) end
+    local version = string.byte(raw, first)
+    if version > 2 then
+      kept[place] = r[2] + r[#r]
+      r[#r] = nil
+      version = version - 2
+    end
+    if version == 2 then starts[place] = planning().take_off(r) end
     local b, n, lists = FIRST, #r, starts[place]
     while b <= n do
       local kind = r[b] % 8
@@ -107,6 +118,13 @@ local function missing_under(r, b, burst, period)
   return missing > 0 and missing or 0
 end
 
+-- Keeps the record of a bucket whose burst is lowered until it would have been full under the old one.
+local function keep_lowered(r, b, place, burst)
+  if burst >= r[b + 3] or r[b + 1] == 0 then return end
+  local until_ms = times[place] + math.ceil(r[b + 1] / r[b + 2])
+  if until_ms > (kept[place] or 0) then kept[place] = until_ms end
+end
+
 -- The calendar window at a time: the message has at q the number of a window and four bounds, of it and the two after it. nil: the time is
 -- outside of them.
 local function window_at(q, time)
@@ -128,7 +146,7 @@ end
 local function save()
   for place in pairs(dirty) do
     local r, time = records[place], times[place]
-    local ttl, holds, lists = 0, held(r, OPEN), starts[place]
+    local ttl, holds, lists, kept_ms = 0, held(r, OPEN), starts[place], (kept[place] or 0) - time
     local b, n = FIRST, #r
     while b <= n do
       local kind = r[b] % 8
@@ -148,10 +166,12 @@ local function save()
       end
       b = b + WIDTH[kind]
     end
+    if kept_ms > ttl then ttl = kept_ms end
     if holds > 0 and lease + slice >= ttl then ttl = lease + slice end
     if ttl > 0 then
       r[1], r[3] = 1, time - r[2]
       if lists then plans.put_on(r, lists) end
+      if kept_ms > 0 then r[1], r[#r + 1] = r[1] + 2, kept[place] - r[2] end
       local is_usual = ttl == lease + slice and time == now
       redis.call('PSETEX', KEYS[place], is_usual and HELD_TTL or ttl + (time - now) + slack, cmsgpack.pack(r))
     elseif raws[place] then
