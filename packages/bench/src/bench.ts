@@ -10,6 +10,8 @@ export interface Bench extends Surroundings {
   readonly redis: GatewayRedis | NoRedis;
   /** Fewer and shorter rounds. */
   readonly quick: boolean;
+  /** Over how many connections B1 calls. */
+  readonly connections: number;
   /** What is held against the pipe: the gateway, or another pipe, to see what noise alone does. */
   readonly against: DeviceKind;
   /** Says what is being done; one line that the next replaces. */

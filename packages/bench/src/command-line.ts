@@ -7,15 +7,24 @@ export interface Asked {
   /** Measure the pipe against another pipe. */
   readonly noise: boolean;
   readonly help: boolean;
+  /** Over how many connections B1 calls. */
+  readonly connections: number;
 }
+
+/** As many as keep one core busy, with no queue of note before it. */
+const CONNECTIONS = 16;
+const ASKED_CONNECTIONS = /^--connections=([1-9]\d{0,2})$/;
 
 /** @throws RangeError that names the argument that means nothing */
 export function readCommandLine(args: readonly string[], known: readonly string[]): Asked {
   const chosen = new Set<string>();
   const flags = { '--quick': false, '--strict': false, '--noise': false, '--help': false };
+  let connections = CONNECTIONS;
   for (const arg of args) {
+    const asked = ASKED_CONNECTIONS.exec(arg)?.[1];
     const id = arg.toUpperCase();
     if (known.includes(id)) chosen.add(id);
+    else if (asked !== undefined) connections = Number(asked);
     else if (isFlag(arg, flags)) flags[arg] = true;
     else if (arg === '-h' || arg === '-help') flags['--help'] = true;
     else throw new RangeError(`"${arg}" is neither a figure (${known.join(', ')}) nor a flag.`);
@@ -26,6 +35,7 @@ export function readCommandLine(args: readonly string[], known: readonly string[
     strict: flags['--strict'],
     noise: flags['--noise'],
     help: flags['--help'],
+    connections,
   };
 }
 

@@ -29,12 +29,13 @@ const MEASUREMENTS: ReadonlyMap<string, Measurement> = new Map<string, Measureme
   ['B7', startTime],
 ]);
 
-const HELP = `npm run bench -- [B1 B2 B3 B4 B5 B6 B7] [--quick] [--strict] [--noise]
+const HELP = `npm run bench -- [B1 B2 B3 B4 B5 B6 B7] [--quick] [--strict] [--noise] [--connections=N]
 
   B1 …      only these figures
   --quick   within some 70 seconds; wider spreads
   --strict  exit code 1 if a bound is broken or could not be measured
   --noise   the pipe against another pipe: what this machine makes of equals
+  --connections=N  B1 over so many connections, 1 to 999; default 16
 `;
 
 async function measure(asked: Asked): Promise<Figure[]> {
@@ -61,6 +62,7 @@ async function measure(asked: Asked): Promise<Figure[]> {
       redis: 'missing' in redis ? redis : { ...redis, configFile: redisConfigFile },
       load: load.remote,
       quick: asked.quick,
+      connections: asked.connections,
       against: asked.noise ? 'pipe' : 'gateway',
       progress: (doing) => progress.say(doing),
     };

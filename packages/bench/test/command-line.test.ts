@@ -17,10 +17,24 @@ describe('readCommandLine', () => {
       help: false,
     });
     expect(readCommandLine(['-h'], KNOWN).help).toBe(true);
+    expect(readCommandLine([], KNOWN).connections).toBe(16);
+    expect(readCommandLine(['B1', '--connections=32'], KNOWN)).toMatchObject({
+      ids: ['B1'],
+      connections: 32,
+    });
   });
 
   it('refuses what it does not know, names of inherited properties too', () => {
-    for (const arg of ['B6', '--fast', 'toString', '__proto__', ''])
+    for (const arg of [
+      'B6',
+      '--fast',
+      '--connections',
+      '--connections=0',
+      '--connections=1e3',
+      'toString',
+      '__proto__',
+      '',
+    ])
       expect(() => readCommandLine([arg], KNOWN)).toThrow(RangeError);
   });
 });

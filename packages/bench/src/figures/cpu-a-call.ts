@@ -5,9 +5,6 @@ import { need } from '../remote.ts';
 import { median, type Pair, ratioSpread } from '../statistics.ts';
 import { alternate, startRivals } from './alternate.ts';
 
-/** As many as keep one core busy, with no queue of note before it. */
-const CONNECTIONS = 16;
-
 const TITLE = 'CPU a small chat call, every limit on';
 
 /** What came of one device besides its CPU time. */
@@ -33,7 +30,7 @@ export async function cpuACall(bench: Bench): Promise<Figure[]> {
     const before = await cpuTimeMs(device.pid);
     const outcome = await bench.load.ask('calls', {
       port: device.port,
-      connections: CONNECTIONS,
+      connections: bench.connections,
       forMs: 1_200,
     });
     const after = await cpuTimeMs(device.pid);
@@ -79,7 +76,7 @@ export async function cpuACall(bench: Bench): Promise<Figure[]> {
     if (bench.against === 'pipe') return [memory];
     if (!rivals.redisDevice) return [notMeasured(redis), memory];
     const done = tallies.get(rivals.redisDevice)?.done ?? 0;
-    const share = `${(redisCalls / done).toFixed(2)} calls of scripts a request, ends too`;
+    const share = `${bench.connections} connections; ${(redisCalls / done).toFixed(2)} calls of scripts a request, ends too`;
     return [figure(rivals.redisDevice, found.redisDevice, 'Redis', [share]), memory];
   } finally {
     await rivals.stop();
