@@ -22,6 +22,7 @@ export interface AnswerHead {
 /** Control characters, which no head has (RFC 9110 §5.5); line ends are looked at one by one. */
 const NOT_IN_A_HEAD = /[^\t\r\n\x20-\x7e\x80-\xff]/;
 const DIGITS = /^\d{1,15}$/;
+const STATUS = /^[1-9]\d\d$/;
 const KEEP_ALIVE_TIMEOUT = /(?:^|[,;\s])timeout=(\d{1,9})(?:$|[,;\s])/i;
 
 const BLANK = 0x20;
@@ -68,7 +69,7 @@ function statusIn(text: string, end: number): number | undefined {
   if (minor !== 0 && minor !== 1) return undefined;
   if (end > 12 && text.charCodeAt(12) !== BLANK) return undefined;
   const digits = text.slice(9, 12);
-  return DIGITS.test(digits) ? Number(digits) : undefined;
+  return STATUS.test(digits) ? Number(digits) : undefined;
 }
 
 function valueIn(text: string, from: number, end: number): string {
@@ -91,7 +92,9 @@ function described(
 ): AnswerHead | undefined {
   const framing = framingOf(status, isHttp11, fields);
   if (framing === undefined) return undefined;
-  const keepsAlive = isHttp11 && framing.by !== 'close' && !asksToClose(fields.joined('connection'));
+  const isClear = isHttp11 && framing.by !== 'close' && !asksToClose(fields.joined('connection'));
+  // A 204 has no body: one that states a body may be followed by it, and then by nothing that can be trusted.
+  const keepsAlive = isClear && (status !== 204 || !statesBody(fields));
   const keepAlive = fields.get('keep-alive');
   const said = keepAlive === undefined ? undefined : KEEP_ALIVE_TIMEOUT.exec(keepAlive)?.[1];
   return { status, reason, fields, framing, keepsAlive, idleSeconds: said ? Number(said) : undefined };
@@ -108,9 +111,14 @@ function framingOf(status: number, isHttp11: boolean, fields: AnswerFields): Ans
     if (!isChunked || !isHttp11 || length !== undefined) return undefined;
   }
   if (length !== undefined && !DIGITS.test(length)) return undefined;
-  if (status < 200 || status === 204 || status === 304) return NO_BODY;
+  if (status < 200) return statesBody(fields) ? undefined : NO_BODY;
+  if (status === 204 || status === 304) return NO_BODY;
   if (coding !== undefined) return { by: 'chunks' };
   return length === undefined ? { by: 'close' } : { by: 'length', bytes: Number(length) };
+}
+
+function statesBody(fields: AnswerFields): boolean {
+  return fields.get('transfer-encoding') !== undefined || Number(fields.get('content-length') ?? 0) > 0;
 }
 
 function asksToClose(connection: string | undefined): boolean {

@@ -84,14 +84,25 @@ export class Call implements Sending, AtTurnsEnd {
     try {
       this.receiver.onEnd();
     } catch (error) {
-      this.receiver.onFailed(thrown(error));
+      this.#tellFailure(thrown(error));
     }
   }
 
   fail(error: Error): void {
     if (this.#isOver) return;
     this.#over();
-    this.receiver.onFailed(error);
+    this.#tellFailure(error);
+  }
+
+  /** A receiver that throws even here has a bug, which is the process' business, not that of other calls. */
+  #tellFailure(error: Error): void {
+    try {
+      this.receiver.onFailed(error);
+    } catch (mistake) {
+      setImmediate(() => {
+        throw mistake;
+      });
+    }
   }
 
   #over(): void {

@@ -6,6 +6,10 @@ const MOST_TRAILER_BYTES = 16_384;
 const SIZE_LINE = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 const TRAILER_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/;
 
+/** What a size's line, and the end of a chunk's data, can begin with: anything else need not be waited for. */
+const BEGUN_SIZE_LINE = /^[0-9A-Fa-f]{0,12}(?:[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r?)$/;
+const BEGUN_END_OF_DATA = /^\r?$/;
+
 const LF = 0x0a;
 
 /** Where the reader of a chunked body stands. */
@@ -42,12 +46,17 @@ export class ChunkedBody {
       const end = bytes.indexOf(LF, at);
       this.#line += bytes.toString('latin1', at, end < 0 ? bytes.length : end);
       if (this.#line.length > LONGEST_LINE) return -1;
-      if (end < 0) return bytes.length;
+      if (end < 0) return this.#mayBecomeLine() ? bytes.length : -1;
       if (!this.#line.endsWith('\r') || !this.#takeLine(this.#line.slice(0, -1))) return -1;
       this.#line = '';
       at = end + 1;
     }
     return at;
+  }
+
+  #mayBecomeLine(): boolean {
+    if (this.#place === 'size') return BEGUN_SIZE_LINE.test(this.#line);
+    return this.#place === 'trailers' || BEGUN_END_OF_DATA.test(this.#line);
   }
 
   #takeLine(line: string): boolean {

@@ -15,11 +15,6 @@ export interface HttpClientOptions {
   readonly headMs: number;
 }
 
-/** A connection stays open for so long without a call where the server doesn't say how long it keeps it. */
-const IDLE_MS = 4_000;
-/** And for so much less where it does: what is sent as the server closes is lost. */
-const SPARE_MS = 1_000;
-const LONGEST_IDLE_MS = 600_000;
 const SWEEP_EVERY_MS = 1_000;
 
 /**
@@ -82,10 +77,13 @@ export class HttpClient implements Keeper {
 
   #takeIdle(): Connection | undefined {
     // The one that was used last: the others may rest until they are too many.
-    const connection = this.#idle.pop();
-    if (connection === undefined || connection.isUsable(performance.now())) return connection;
-    connection.drop();
-    return this.#takeIdle();
+    const now = performance.now();
+    let connection = this.#idle.pop();
+    while (connection !== undefined && !connection.isUsable(now)) {
+      connection.drop();
+      connection = this.#idle.pop();
+    }
+    return connection;
   }
 
   awaitsHead(connection: Connection): void {
@@ -96,13 +94,11 @@ export class HttpClient implements Keeper {
     this.#deadlines.stop(connection);
   }
 
-  isIdle(connection: Connection, idleSeconds: number | undefined): void {
-    const idleMs = idleSeconds === undefined ? IDLE_MS : idleSeconds * 1_000 - SPARE_MS;
-    if (idleMs <= 0 || this.#isClosed) {
+  isIdle(connection: Connection): void {
+    if (this.#isClosed || !connection.isUsable(performance.now())) {
       connection.drop();
       return;
     }
-    connection.idleUntilMs = performance.now() + Math.min(idleMs, LONGEST_IDLE_MS);
     this.#idle.push(connection);
     if (this.#sweep !== undefined) return;
     this.#sweep = setInterval(() => this.#dropStale(), SWEEP_EVERY_MS);

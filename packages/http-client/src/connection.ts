@@ -4,6 +4,7 @@ import { AnswerBody } from './answer-body.ts';
 import { type AnswerHead, parseAnswerHead } from './answer-head.ts';
 import { type Call, thrown } from './call.ts';
 import { ClientError } from './client-error.ts';
+import { LONGEST_TIMER_MS } from './deadlines.ts';
 
 /** Where connections lead. */
 export interface Target {
@@ -22,8 +23,8 @@ export interface Keeper {
   awaitsHead(connection: Connection): void;
   /** No longer. */
   hasHead(connection: Connection): void;
-  /** Another request may go out on it. `idleSeconds`: how long the server keeps it so, if it says that. */
-  isIdle(connection: Connection, idleSeconds: number | undefined): void;
+  /** Another request may go out on it, for as long as it is usable. */
+  isIdle(connection: Connection): void;
   /** It is of no more use. */
   isGone(connection: Connection): void;
 }
@@ -52,7 +53,7 @@ export class Connection {
   #body: AnswerBody | undefined;
   #error: Error | undefined;
   /** Until when it may be used again, on the clock of `performance`. */
-  idleUntilMs = 0;
+  #idleUntilMs = 0;
 
   /** Connects, and then sends the call. */
   constructor(keeper: Keeper, call: Call) {
@@ -66,7 +67,9 @@ export class Connection {
       this.#error ??= error;
     });
     this.#socket.once('close', () => this.#closed());
-    this.#connectTimer = setTimeout(() => this.#connectTimedOut(), target.connectMs);
+    // After a turn that was long the timers come first: a connection that was made meanwhile isn't late.
+    const timeOut = () => setImmediate(() => this.#connectTimedOut());
+    this.#connectTimer = setTimeout(timeOut, Math.min(target.connectMs, LONGEST_TIMER_MS));
   }
 
   #connect({ isTls, host, port }: Target): Socket {
@@ -99,13 +102,15 @@ export class Connection {
   #connected(): void {
     clearTimeout(this.#connectTimer);
     this.#isConnected = true;
+    this.#idleUntilMs = idleUntilMs(undefined);
     const call = this.#call;
     this.#call = undefined;
-    if (call === undefined || call.isOver) this.#keeper.isIdle(this, undefined);
+    if (call === undefined || call.isOver) this.#keeper.isIdle(this);
     else this.carry(call);
   }
 
   #connectTimedOut(): void {
+    if (this.#isConnected || this.#socket.destroyed) return;
     this.#error = new ClientError(
       'connect_timeout',
       `No connection within ${this.#keeper.target.connectMs} ms.`,
@@ -116,10 +121,11 @@ export class Connection {
   /** Sends a call. It must be idle. */
   carry(call: Call): void {
     if (!call.goesOutOn(this)) {
-      this.#keeper.isIdle(this, undefined);
+      this.#keeper.isIdle(this);
       return;
     }
     this.#call = call;
+    if (call.paused) this.pause();
     this.#keeper.awaitsHead(this);
     const pieces = call.bytes();
     if (pieces.length > 1) this.#socket.cork();
@@ -137,7 +143,7 @@ export class Connection {
 
   /** Whether another call may go out on it. */
   isUsable(nowMs: number): boolean {
-    return this.#socket.writable && this.idleUntilMs > nowMs;
+    return this.#socket.writable && this.#idleUntilMs > nowMs;
   }
 
   /** Ends it at once; the call on it must be over. */
@@ -226,7 +232,8 @@ export class Connection {
     // An answer that came before the whole request was sent leaves the rest of it in the way.
     const isClear = isAll && this.#socket.writableLength === 0;
     if (call.paused) this.#socket.resume();
-    if (keepsAlive && isClear) this.#keeper.isIdle(this, idleSeconds);
+    this.#idleUntilMs = idleUntilMs(idleSeconds);
+    if (keepsAlive && isClear) this.#keeper.isIdle(this);
     else this.drop();
     call.end();
   }
@@ -246,6 +253,17 @@ export class Connection {
       : 'No connection.';
     this.fail(this.#error ?? new ClientError('broken_off', what));
   }
+}
+
+/** A connection stays open for so long without a call where the server doesn't say how long it keeps it. */
+const IDLE_MS = 4_000;
+/** And for so much less where it does: what is sent as the server closes is lost. */
+const SPARE_MS = 1_000;
+const LONGEST_IDLE_MS = 600_000;
+
+function idleUntilMs(saidSeconds: number | undefined): number {
+  const idleMs = saidSeconds === undefined ? IDLE_MS : saidSeconds * 1_000 - SPARE_MS;
+  return performance.now() + Math.min(idleMs, LONGEST_IDLE_MS);
 }
 
 /** Whether the beginning of something can be the beginning of a head. */

@@ -3,6 +3,9 @@ export interface Waiting {
   timeIsUp(): void;
 }
 
+/** Node's timers can wait no longer. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** One timer for all that wait equally long: who came first is due first. */
 export class Deadlines<T extends Waiting> {
   readonly #waitMs: number;
@@ -32,7 +35,9 @@ export class Deadlines<T extends Waiting> {
   }
 
   #arm(inMs: number): void {
-    this.#timer = setTimeout(() => this.#check(), Math.ceil(inMs));
+    // After a turn that was long the timers come first: what has arrived meanwhile is to be read before anything is late.
+    const check = () => setImmediate(() => this.#check());
+    this.#timer = setTimeout(check, Math.min(Math.ceil(inMs), LONGEST_TIMER_MS));
     this.#timer.unref();
   }
 

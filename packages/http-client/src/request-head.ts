@@ -6,11 +6,12 @@ const NOT_IN_A_PATH = /[^\x21-\x7e]/;
 
 const knownNames = new Set<string>();
 const MOST_NAMES_KEPT = 1_024;
+const LONGEST_KEPT = 256;
 
 function isName(name: string): boolean {
   if (knownNames.has(name)) return true;
   if (!TOKEN.test(name)) return false;
-  if (knownNames.size < MOST_NAMES_KEPT) knownNames.add(name);
+  if (name.length <= LONGEST_KEPT && knownNames.size < MOST_NAMES_KEPT) knownNames.add(name);
   return true;
 }
 

@@ -26,6 +26,12 @@ function doAll(): void {
     }
   } finally {
     // One that throws takes none of the others along.
-    for (const work of all.slice(done)) waitForTurnsEnd(work);
+    putInFront(all.slice(done));
   }
+}
+
+function putInFront(works: readonly AtTurnsEnd[]): void {
+  if (works.length === 0) return;
+  if (waiting.length === 0) setImmediate(doAll);
+  waiting = [...works, ...waiting];
 }

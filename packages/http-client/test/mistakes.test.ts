@@ -37,11 +37,9 @@ describe('A receiver that throws when it hears of its failure', () => {
     client.send(post(), clumsy);
     const others = [send(client), send(client)];
     await until(() => [clumsy, ...others].every(({ heard }) => heard.includes('sent')));
-    try {
-      client.close();
-    } catch (error) {
-      expect(error).toEqual(new Error('mine'));
-    }
+    const uncaught = nextUncaught();
+    client.close();
+    expect(await uncaught).toEqual(new Error('mine'));
     await until(() => others.every(({ heard }) => heard.at(-1) === 'failed'), { withinMs: 1_000 });
     expect(others.map(({ code }) => code)).toEqual(['client_closed', 'client_closed']);
   });

@@ -208,7 +208,7 @@ class MeteredCall implements AnswerReceiver, Call {
     }
     if (forClient === undefined || this.#clientGone) return;
     this.#cost?.sees(forClient);
-    if (!this.#writer.chunk(forClient)) {
+    if (!this.#writer.chunk(forClient) && !sending.paused) {
       sending.pause();
       this.#exchange.res.once('drain', this.#onDrain);
     }
