@@ -25,24 +25,24 @@ function stayBusy(ms: number): void {
 
 describe('A process that was busy for longer than a time-out', () => {
   it('still hears an answer that came in time', async () => {
-    const client = clientOf(await startElsewhere(20), { headMs: 100 });
+    const client = clientOf(await startElsewhere(20), { headMs: 500 });
     await called(client);
-    const received = send(client, { sent: () => setImmediate(() => stayBusy(250)) });
+    const received = send(client, { sent: () => setImmediate(() => stayBusy(1_500)) });
     await received.over;
     expect([received.heard.at(-1), received.code]).toEqual(['end', undefined]);
   });
 
   it('still uses a connection that was made in time', async () => {
-    const client = clientOf(await startElsewhere(0), { connectMs: 100 });
+    const client = clientOf(await startElsewhere(0), { connectMs: 500 });
     const received = send(client);
     // The call looks for a connection at the end of this turn, before this is done.
-    setImmediate(() => stayBusy(250));
+    setImmediate(() => stayBusy(1_500));
     await received.over;
     expect([received.heard.at(-1), received.code]).toEqual(['end', undefined]);
   });
 
   it('gives up what has not come once it looks', async () => {
-    const client = clientOf(await startElsewhere(1_000), { headMs: 100 });
+    const client = clientOf(await startElsewhere(5_000), { headMs: 100 });
     const received = send(client, { sent: () => setImmediate(() => stayBusy(250)) });
     await received.over;
     expect([received.heard.at(-1), received.code]).toEqual(['failed', 'head_timeout']);
