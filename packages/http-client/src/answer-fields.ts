@@ -1,5 +1,4 @@
-/** RFC 9110 §5.6.2. */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+import { TOKEN } from './token.ts';
 
 /** Longer names are no server's, and would fill the memory. */
 const LONGEST_KEPT = 256;

@@ -1,5 +1,5 @@
-/** RFC 9110 §5.6.2. */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+import { TOKEN } from './token.ts';
+
 /** RFC 9110 §5.5: a line end in a value would begin another field, or another request. */
 const NOT_IN_A_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const NOT_IN_A_PATH = /[^\x21-\x7e]/;

@@ -1,6 +1,6 @@
 import { chunkingServer, receiveRequest, until } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
-import { ClientError, HttpClient, parseAnswerHead, waitForTurnsEnd } from '../src/index.ts';
+import { ClientError, HttpClient, parseAnswerHead } from '../src/index.ts';
 import { answering, called, clientOf, OK, post, Received, send } from './calling.ts';
 
 /** Makes a mistake as it hears of its failure. */
@@ -42,25 +42,6 @@ describe('A receiver that throws when it hears of its failure', () => {
     expect(await uncaught).toEqual(new Error('mine'));
     await until(() => others.every(({ heard }) => heard.at(-1) === 'failed'), { withinMs: 5_000 });
     expect(others.map(({ code }) => code)).toEqual(['client_closed', 'client_closed']);
-  });
-});
-
-describe('What waits for the end of a turn', () => {
-  it('keeps its order behind something that throws', async () => {
-    const done: string[] = [];
-    const uncaught = nextUncaught();
-    waitForTurnsEnd({
-      atTurnsEnd: () => waitForTurnsEnd({ atTurnsEnd: () => void done.push('asked for last') }),
-    });
-    waitForTurnsEnd({
-      atTurnsEnd: () => {
-        throw new Error('mine');
-      },
-    });
-    waitForTurnsEnd({ atTurnsEnd: () => void done.push('asked for first') });
-    await uncaught;
-    await until(() => done.length === 2);
-    expect(done).toEqual(['asked for first', 'asked for last']);
   });
 });
 

@@ -50,7 +50,7 @@ export function tcpServer(script: (socket: Socket) => void): Promise<RawServer> 
 }
 
 /**
- * Runs the source, which may use `client` of the origin and `call(moments)`, in a process that trusts the test's certificate: Node reads
+ * Runs the source, which may use `client` of the origin and `call(moments, body)`, in a process that trusts the test's certificate: Node reads
  * whom it trusts once. `call` resolves with what was heard, as one text.
  * @returns what it printed
  */
@@ -61,9 +61,9 @@ export async function runTrusting(origin: string, source: string): Promise<strin
     import { HttpClient } from '${new URL('../src/index.ts', import.meta.url)}';
     const client = new HttpClient({ origin: '${origin}', connectMs: 5000, headMs: 5000 });
     const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-    const call = (moments = {}) => new Promise((resolve) => {
+    const call = (moments = {}, body = Buffer.from('{}')) => new Promise((resolve) => {
       const heard = [];
-      client.send({ method: 'POST', path: '/', fields: [], body: Buffer.from('{}') }, {
+      client.send({ method: 'POST', path: '/', fields: [], body }, {
         onSent: (sending) => { heard.push('sent'); moments.sent?.(sending); },
         onHead: (sending, { status }) => { heard.push(status); moments.head?.(sending); },
         onData: (sending, chunk) => { if (moments.data) moments.data(sending, chunk); else heard.push(chunk.toString()); },

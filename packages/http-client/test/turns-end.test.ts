@@ -1,3 +1,4 @@
+import { until } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
 import { waitForTurnsEnd } from '../src/index.ts';
 
@@ -35,5 +36,22 @@ describe('What waits for the end of a turn', () => {
     await thrown;
     await new Promise((resolve) => setImmediate(resolve));
     expect(done).toEqual(['before', 'behind']);
+  });
+
+  it('keeps its order behind something that throws', async () => {
+    const done: string[] = [];
+    const uncaught = new Promise((resolve) => process.once('uncaughtException', resolve));
+    waitForTurnsEnd({
+      atTurnsEnd: () => waitForTurnsEnd({ atTurnsEnd: () => void done.push('asked for last') }),
+    });
+    waitForTurnsEnd({
+      atTurnsEnd: () => {
+        throw new Error('mine');
+      },
+    });
+    waitForTurnsEnd({ atTurnsEnd: () => void done.push('asked for first') });
+    await uncaught;
+    await until(() => done.length === 2);
+    expect(done).toEqual(['asked for first', 'asked for last']);
   });
 });

@@ -141,7 +141,8 @@ export async function startGateway(
     keys.close();
     await alerts.close();
     if (admin) await closeNow(admin);
-    await Promise.all([parts.reader.close(), upstream.close(), limiter.close()]);
+    upstream.close();
+    await Promise.all([parts.reader.close(), limiter.close()]);
     await ledger?.close();
     metrics.close();
     await log.flush();

@@ -44,8 +44,8 @@ export class LiveUpstream {
   }
 
   /** Ends every call. */
-  async close(): Promise<void> {
-    await this.#close([...this.#leaving, ...this.#ways.values()]);
+  close(): void {
+    this.#close([...this.#leaving, ...this.#ways.values()]);
   }
 
   #build(config: Described): Upstream {
@@ -72,7 +72,7 @@ export class LiveUpstream {
     return ways;
   }
 
-  async #close(all: readonly Ways[]): Promise<void> {
+  #close(all: readonly Ways[]): void {
     for (const ways of all) {
       this.#leaving.delete(ways);
       ways.passthrough.close();
