@@ -1,36 +1,3 @@
-import { TOKEN } from './token.ts';
-
-/** Longer names are no server's, and would fill the memory. */
-const LONGEST_KEPT = 256;
-
-/** A name as a server spells it, and in lower case. */
-interface KnownName {
-  readonly spelled: string;
-  readonly lower: string;
-}
-
-/** The names that came last, each at its place: servers repeat themselves, so most are found there without being cut out of the text. */
-const knownNames: (KnownName | undefined)[] = new Array(1_024).fill(undefined);
-
-/** The field's name that stands in a text, in lower case; undefined: it is none. */
-export function lowerNameIn(text: string, from: number, end: number): string | undefined {
-  const length = end - from;
-  const place = (length * 31 + text.charCodeAt(from) * 17 + text.charCodeAt(end - 1)) % knownNames.length;
-  const known = knownNames[place];
-  if (known !== undefined && known.spelled.length === length && text.startsWith(known.spelled, from))
-    return known.lower;
-  const cut = text.slice(from, end);
-  if (!TOKEN.test(cut)) return undefined;
-  const lower = propertyName(cut.toLowerCase());
-  if (length <= LONGEST_KEPT) knownNames[place] = { spelled: propertyName(cut), lower };
-  return lower;
-}
-
-/** The same text as properties have it: kept once in memory, so that one look compares two of them, and no part of a larger text. */
-function propertyName(text: string): string {
-  return Object.keys({ [text]: true })[0] ?? text;
-}
-
 /** The fields of an answer's head in the order in which they came, names in lower case. What came twice is there twice. */
 export class AnswerFields {
   /** Names and values by turns. */

@@ -1,4 +1,5 @@
-import { AnswerFields, lowerNameIn } from './answer-fields.ts';
+import { AnswerFields } from './answer-fields.ts';
+import { KnownLines } from './known-lines.ts';
 
 /** How the end of an answer's body is found (RFC 9112 §6.3). */
 export type AnswerFraming =
@@ -19,77 +20,51 @@ export interface AnswerHead {
   readonly idleSeconds: number | undefined;
 }
 
-/** Control characters, which no head has (RFC 9110 §5.5); line ends are looked at one by one. */
-const NOT_IN_A_HEAD = /[^\t\r\n\x20-\x7e\x80-\xff]/;
 const DIGITS = /^\d{1,15}$/;
-const STATUS = /^[1-9]\d\d$/;
+/** `HTTP/1.x`, a blank, three digits, and nothing, or a blank and the reason (RFC 9112 §4), which has no control characters. */
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 const KEEP_ALIVE_TIMEOUT = /(?:^|[,;\s])timeout=(\d{1,9})(?:$|[,;\s])/i;
 
-const BLANK = 0x20;
-const TAB = 0x09;
-const ZERO = 0x30;
-const ONE = 0x31;
+const CR = 0x0d;
+const LF = 0x0a;
 
-/**
- * Reads the head of an answer: its lines, without the empty one that ends them. Strict where laxness would let two readers see two answers.
- * @returns undefined if it is no head of HTTP/1.0 or 1.1, or doesn't say for sure where its body ends
- */
-export function parseAnswerHead(text: string): AnswerHead | undefined {
-  if (NOT_IN_A_HEAD.test(text)) return undefined;
-  const firstEnd = endOfLine(text, 0);
-  const status = statusIn(text, firstEnd);
-  if (status === undefined) return undefined;
-  const list: string[] = [];
-  for (let at = firstEnd + 2; at < text.length; ) {
-    const end = endOfLine(text, at);
-    const colon = text.indexOf(':', at);
-    // A line that begins with a blank would go on with the one before it: nobody sends such lines any more (RFC 9112 §5.2).
-    if (end < 0 || colon < 0 || colon >= end) return undefined;
-    const name = lowerNameIn(text, at, colon);
-    if (name === undefined) return undefined;
-    list.push(name, valueIn(text, colon + 1, end));
-    at = end + 2;
+/** The first line of a head. */
+interface StatusLine {
+  readonly text: string;
+  readonly isHttp11: boolean;
+  readonly status: number;
+  readonly reason: string;
+}
+
+/** Reads the heads of one server's answers. Strict where laxness would let two readers see two answers. */
+export class AnswerHeads {
+  readonly #lines = new KnownLines();
+  /** The last one: most answers begin alike. */
+  #statusLine: StatusLine | undefined;
+
+  /**
+   * Reads a head: the lines in `bytes` up to `end`, where the last of them has its CR LF.
+   * @returns undefined if it is no head of HTTP/1.0 or 1.1, or doesn't say for sure where its body ends
+   */
+  read(bytes: Buffer, end: number): AnswerHead | undefined {
+    const firstEnd = bytes.indexOf(CR);
+    if (firstEnd < 0 || bytes[firstEnd + 1] !== LF) return undefined;
+    const first = this.#first(bytes.toString('latin1', 0, firstEnd));
+    if (first === undefined) return undefined;
+    const list = this.#lines.read(bytes, firstEnd + 2, end);
+    return list && described(first, new AnswerFields(list));
   }
-  const reason = text.slice(Math.min(13, firstEnd), firstEnd);
-  return described(status, reason, text.charCodeAt(7) === ONE, new AnswerFields(list));
+
+  #first(text: string): StatusLine | undefined {
+    if (this.#statusLine?.text === text) return this.#statusLine;
+    const [, minor, status, reason = ''] = STATUS_LINE.exec(text) ?? [];
+    if (status === undefined) return undefined;
+    this.#statusLine = { text, isHttp11: minor === '1', status: Number(status), reason };
+    return this.#statusLine;
+  }
 }
 
-/** Where the line from `from` on ends; -1: it doesn't end as lines do, with CR LF. The last has no end of its own. */
-function endOfLine(text: string, from: number): number {
-  const cr = text.indexOf('\r', from);
-  const lf = text.indexOf('\n', from);
-  if (cr < 0 && lf < 0) return text.length;
-  return cr >= 0 && lf === cr + 1 ? cr : -1;
-}
-
-/** `HTTP/1.x`, a blank, three digits, and nothing, or a blank and the reason (RFC 9112 §4). */
-function statusIn(text: string, end: number): number | undefined {
-  if (!text.startsWith('HTTP/1.') || end < 12 || text.charCodeAt(8) !== BLANK) return undefined;
-  const minor = text.charCodeAt(7) - ZERO;
-  if (minor !== 0 && minor !== 1) return undefined;
-  if (end > 12 && text.charCodeAt(12) !== BLANK) return undefined;
-  const digits = text.slice(9, 12);
-  return STATUS.test(digits) ? Number(digits) : undefined;
-}
-
-function valueIn(text: string, from: number, end: number): string {
-  let first = from;
-  let last = end;
-  while (first < last && isBlank(text.charCodeAt(first))) first += 1;
-  while (last > first && isBlank(text.charCodeAt(last - 1))) last -= 1;
-  return text.slice(first, last);
-}
-
-function isBlank(code: number): boolean {
-  return code === BLANK || code === TAB;
-}
-
-function described(
-  status: number,
-  reason: string,
-  isHttp11: boolean,
-  fields: AnswerFields,
-): AnswerHead | undefined {
+function described({ status, reason, isHttp11 }: StatusLine, fields: AnswerFields): AnswerHead | undefined {
   const framing = framingOf(status, isHttp11, fields);
   if (framing === undefined) return undefined;
   const isClear = isHttp11 && framing.by !== 'close' && !asksToClose(fields.joined('connection'));

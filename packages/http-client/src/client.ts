@@ -1,3 +1,4 @@
+import { AnswerHeads } from './answer-head.ts';
 import { Call } from './call.ts';
 import { ClientError } from './client-error.ts';
 import { Connection, type Keeper, type Target } from './connection.ts';
@@ -25,6 +26,7 @@ const SWEEP_EVERY_MS = 1_000;
  */
 export class HttpClient implements Keeper {
   readonly target: Target;
+  readonly heads = new AnswerHeads();
   tlsSession: Buffer | undefined;
   readonly #hostField: string;
   readonly #deadlines: Deadlines<Connection>;

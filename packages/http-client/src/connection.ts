@@ -1,7 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AnswerBody } from './answer-body.ts';
-import { type AnswerHead, parseAnswerHead } from './answer-head.ts';
+import type { AnswerHead, AnswerHeads } from './answer-head.ts';
 import { type Call, thrown } from './call.ts';
 import { ClientError } from './client-error.ts';
 import { LONGEST_TIMER_MS } from './deadlines.ts';
@@ -17,6 +17,8 @@ export interface Target {
 /** Whoever keeps a connection. */
 export interface Keeper {
   readonly target: Target;
+  /** Reads its server's heads. */
+  readonly heads: AnswerHeads;
   /** The last session with the server: another handshake is shorter with it. */
   tlsSession: Buffer | undefined;
   /** An answer's head is waited for. */
@@ -186,15 +188,9 @@ export class Connection {
   #takeHead(call: Call, bytes: Buffer): Buffer {
     const all = this.#headBytes.length === 0 ? bytes : Buffer.concat([this.#headBytes, bytes]);
     const end = all.indexOf(END_OF_HEAD, Math.max(0, this.#headBytes.length - 3));
-    const headEnd = end < 0 ? all.length : end;
-    const text = all.toString('latin1', 0, Math.min(headEnd, MOST_HEAD_BYTES));
-    if (headEnd > MOST_HEAD_BYTES || (end < 0 && !mayBecomeHead(text))) return this.#invalid();
-    if (end < 0) {
-      this.#headBytes = all;
-      return NOTHING;
-    }
+    if (end < 0) return this.#waitForHead(all);
     this.#headBytes = NOTHING;
-    const head = parseAnswerHead(text);
+    const head = end > MOST_HEAD_BYTES ? undefined : this.#keeper.heads.read(all, end);
     // Nobody asked to change the protocol.
     if (head === undefined || head.status === 101) return this.#invalid();
     const rest = all.subarray(end + END_OF_HEAD.length);
@@ -206,6 +202,14 @@ export class Connection {
     if (call.isOver) return NOTHING;
     if (this.#body.isOver) this.#finish(call, head, rest.length === 0);
     return rest;
+  }
+
+  /** @returns nothing: all of it is the beginning of a head */
+  #waitForHead(bytes: Buffer): Buffer {
+    const isTooMuch = bytes.length > MOST_HEAD_BYTES;
+    if (isTooMuch || !mayBecomeHead(bytes.toString('latin1'))) return this.#invalid();
+    this.#headBytes = bytes;
+    return NOTHING;
   }
 
   /** @returns what came behind it */

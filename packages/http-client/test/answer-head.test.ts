@@ -1,8 +1,14 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseAnswerHead } from '../src/index.ts';
+import { type AnswerHead, AnswerHeads } from '../src/index.ts';
 
-function head(...lines: string[]): ReturnType<typeof parseAnswerHead> {
-  return parseAnswerHead(lines.join('\r\n'));
+function readBy(heads: AnswerHeads, lines: readonly string[]): AnswerHead | undefined {
+  const bytes = Buffer.from(`${lines.join('\r\n')}\r\n\r\nand a body: of it\r\n`, 'latin1');
+  return heads.read(bytes, bytes.indexOf('\r\n\r\n'));
+}
+
+function head(...lines: string[]): AnswerHead | undefined {
+  return readBy(new AnswerHeads(), lines);
 }
 
 describe('The head of an answer', () => {
@@ -50,6 +56,10 @@ describe('The head of an answer', () => {
     ['two blanks', ['HTTP/1.1  200 OK']],
     ['a status of four digits', ['HTTP/1.1 2000 OK']],
     ['a status of two digits', ['HTTP/1.1 20 OK']],
+    ...['000', '042', '099'].map((status): [string, string[]] => [
+      `the status ${status}`,
+      [`HTTP/1.1 ${status} X`],
+    ]),
     ['a status with a sign', ['HTTP/1.1 +20 OK']],
     ['a NUL in the reason', ['HTTP/1.1 200 O\0K']],
     ['a NUL in a value', ['HTTP/1.1 200 OK', 'x: a\0b']],
@@ -111,5 +121,54 @@ describe('The head of an answer', () => {
     ['xtimeout=5', undefined],
   ])('says for how long: %s', (value, expected) => {
     expect(head('HTTP/1.1 200 OK', 'content-length: 0', `Keep-Alive: ${value}`)?.idleSeconds).toBe(expected);
+  });
+});
+
+/** Lines that differ in little, and some that are none. */
+const lines = fc.array(
+  fc.oneof(
+    {
+      weight: 20,
+      arbitrary: fc
+        .tuple(
+          fc.constantFrom('Date', 'date', 'Dat', 'x-request-id', 'Set-Cookie', 'content-length', 'Dates'),
+          fc.constantFrom(':', ': ', ':\t'),
+          fc.constantFrom('', '1', '2', '12', 'a b', 'a b ', 'x'.repeat(600), 'caf\xe9'),
+        )
+        .map((parts) => parts.join('')),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom('', 'Date', ' Date: 1', 'Date : 1', 'Date: 1\n', 'Date: 1\r', 'Date: \0'),
+    },
+  ),
+  { maxLength: 6 },
+);
+const statusLine = fc.constantFrom(
+  'HTTP/1.1 200 OK',
+  'HTTP/1.1 200 OK',
+  'HTTP/1.1 200',
+  'HTTP/1.0 404 No',
+  'x',
+);
+
+describe('Heads of one server', () => {
+  it('are read one after another as each alone', () => {
+    const head = fc.tuple(statusLine, lines).map(([first, fields]) => [first, ...fields]);
+    fc.assert(
+      fc.property(fc.array(head, { minLength: 2, maxLength: 12 }), (all) => {
+        const heads = new AnswerHeads();
+        for (const one of all) expect(readBy(heads, one)).toEqual(readBy(new AnswerHeads(), one));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('are read right after more different ones than are remembered', () => {
+    const heads = new AnswerHeads();
+    for (let n = 0; n < 3_000; n += 1) {
+      const read = readBy(heads, ['HTTP/1.1 200 OK', `x-${n}: ${n}`, `X: ${n % 7}`]);
+      expect(read?.fields.list).toEqual([`x-${n}`, `${n}`, 'x', `${n % 7}`]);
+    }
   });
 });

@@ -1,6 +1,6 @@
 import { chunkingServer, receiveRequest, until } from '@nexus/testkit';
 import { describe, expect, it } from 'vitest';
-import { ClientError, HttpClient, parseAnswerHead } from '../src/index.ts';
+import { ClientError, HttpClient } from '../src/index.ts';
 import { answering, called, clientOf, OK, post, Received, send } from './calling.ts';
 
 /** Makes a mistake as it hears of its failure. */
@@ -46,10 +46,6 @@ describe('A receiver that throws when it hears of its failure', () => {
 });
 
 describe('An answer', () => {
-  it.each(['000', '042', '099'])('with the status %s is none', (status) => {
-    expect(parseAnswerHead(`HTTP/1.1 ${status} X\r\ncontent-length: 2`)).toBeUndefined();
-  });
-
   it.each([
     ['data behind the end of its chunk', '3\r\nabcXYZ'],
     ['a size that can’t become one', 'zzz'],
