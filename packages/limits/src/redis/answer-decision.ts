@@ -11,51 +11,56 @@ export type Denial = Pick<Denied, 'refusal' | 'retryAfterMs'>;
 
 /** One bucket in an answer. */
 interface Told {
-  readonly owner: string;
-  readonly bucket: CompiledBucket;
-  readonly units: number;
+  owner: string;
+  bucket: CompiledBucket;
+  units: number;
   /** Grains. */
-  readonly free: number;
-  readonly back: number;
-  readonly window: number;
+  free: number;
+  back: number;
+  window: number;
   /** The owner's time, and how far Redis' clock is behind it. */
-  readonly timeMs: number;
-  readonly aheadMs: number;
+  timeMs: number;
+  aheadMs: number;
 }
 
-/** Every bucket of an answer as it is `laterMs` after Redis gave it, if nothing else happened to it. */
-function toldBuckets({ owners, units }: Asking, answer: Answer, laterMs = 0): Told[] {
-  const all: Told[] = [];
+/**
+ * Shows every bucket of an answer as it is `laterMs` after Redis gave it, if nothing else happened to it. What is shown is written over for
+ * the next one: this is asked ten times a request, and objects of their own were 4 % of all memory that a request takes.
+ */
+function eachBucket(
+  { owners, units }: Asking,
+  answer: Answer,
+  laterMs: number,
+  see: (told: Readonly<Told>) => void,
+): void {
+  const nowMs = answer.nowMs + laterMs;
+  let told: Told | undefined;
   let index = 0;
   let place = 0;
   for (const { owner, buckets } of owners) {
     const storedMs = answer.timesMs[place++] ?? answer.nowMs;
-    const nowMs = answer.nowMs + laterMs;
     const timeMs = Math.max(storedMs, nowMs);
-    const passedMs = timeMs - storedMs;
     for (const bucket of buckets) {
+      told ??= { owner, bucket, units: 0, free: 0, back: 0, window: 0, timeMs, aheadMs: 0 };
       const free = answer.free[index] ?? 0;
       const back = answer.back[index] ?? free;
-      const refilled = refill(bucket, free, back, passedMs);
-      all.push({
-        owner,
-        bucket,
-        units: units[index] ?? 0,
-        free: refilled,
-        back: back + refilled - free,
-        window: answer.windows[index] ?? 0,
-        timeMs,
-        aheadMs: timeMs - nowMs,
-      });
+      told.owner = owner;
+      told.bucket = bucket;
+      told.units = units[index] ?? 0;
+      told.free = refill(bucket, free, back, timeMs - storedMs);
+      told.back = back + told.free - free;
+      told.window = answer.windows[index] ?? 0;
+      told.timeMs = timeMs;
+      told.aheadMs = timeMs - nowMs;
+      see(told);
       index += 1;
     }
   }
-  return all;
 }
 
 export function viewsOf(asking: Asking, answer: Answer, laterMs = 0): BucketView[] {
   const views: BucketView[] = [];
-  for (const told of toldBuckets(asking, answer, laterMs)) {
+  eachBucket(asking, answer, laterMs, (told) => {
     const { owner, bucket, free } = told;
     const { limit, size, grain } = bucket;
     views.push({
@@ -65,27 +70,30 @@ export function viewsOf(asking: Asking, answer: Answer, laterMs = 0): BucketView
       available: Math.floor(free / grain),
       untilFullMs: untilFullMs(told),
     });
-  }
+  });
   return views;
 }
 
 /** The refusal that must wait longest; undefined: all have room, or may have. */
 export function denialOf(asking: Asking, answer: Answer, laterMs = 0): Denial | undefined {
   let longest: Denial | undefined;
-  for (const told of toldBuckets(asking, answer, laterMs)) {
-    const { owner, bucket, units, free, aheadMs } = told;
-    if (hasRoom(told)) continue;
-    const wait = waitMs(told);
-    const retryAfterMs = wait === 'never' ? wait : wait + aheadMs;
-    if (longest && !isLonger(retryAfterMs, longest.retryAfterMs)) continue;
-    const { limit, size, grain } = bucket;
-    const used = size - Math.floor(free / grain);
-    longest = { refusal: { owner, limit, used, requested: units, size }, retryAfterMs };
-  }
+  eachBucket(asking, answer, laterMs, (told) => {
+    if (!hasRoom(told)) longest = longerOf(longest, told);
+  });
   // Where requests are to begin, what is free doesn't tell when there is room: Redis does.
   if (!longest || longest.retryAfterMs === 'never' || answer.waitMs === 0) return longest;
   const retryAfterMs = answer.waitMs - laterMs;
   return retryAfterMs > 0 ? { ...longest, retryAfterMs } : undefined;
+}
+
+function longerOf(longest: Denial | undefined, told: Told): Denial {
+  const { owner, bucket, units, free, aheadMs } = told;
+  const wait = waitMs(told);
+  const retryAfterMs = wait === 'never' ? wait : wait + aheadMs;
+  if (longest && !isLonger(retryAfterMs, longest.retryAfterMs)) return longest;
+  const { limit, size, grain } = bucket;
+  const used = size - Math.floor(free / grain);
+  return { refusal: { owner, limit, used, requested: units, size }, retryAfterMs };
 }
 
 /** For how long something is sure, in milliseconds; 0: not at all. */
@@ -103,15 +111,15 @@ export interface Sure {
 export function sureMs(asking: Asking, answer: Answer): Sure {
   let waitMs = 0;
   let refusedMs = 0;
-  for (const told of toldBuckets(asking, answer)) {
+  eachBucket(asking, answer, 0, (told) => {
     const { bucket, units, back } = told;
-    if (units === 0) continue;
+    if (units === 0) return;
     const { size, grain, limit } = bucket;
     if (units > size) refusedMs = Number.POSITIVE_INFINITY;
-    else if (units * grain <= back) continue;
+    else if (units * grain <= back) return;
     else if (limit.kind === 'rate') waitMs = Math.max(waitMs, rateWaitMs(back, units * grain, limit));
     else if (limit.kind === 'calendar') refusedMs = Math.max(refusedMs, calendarWaitMs(told));
-  }
+  });
   return { waitMs, refusedMs };
 }
 

@@ -228,15 +228,21 @@ function sight(owner: CompiledOwner, answer: Answer, first: number): SeenOwner {
 /** Takes over what an answer shows; if it shows a loss, nothing is taken over, and false comes back. */
 function overwrite({ owner, windows, used }: SeenOwner, answer: Answer, first: number): boolean {
   const { buckets } = owner;
-  for (const [index, bucket] of buckets.entries())
+  let index = 0;
+  for (const bucket of buckets) {
     if (isCalendar(bucket) && windows[index] === answer.windows[first + index])
       if (usedInAll(bucket, answer, first + index) < (used[index] ?? 0)) return false;
-  for (const [index, bucket] of buckets.entries()) {
-    if (!isCalendar(bucket)) continue;
-    const window = answer.windows[first + index] ?? 0;
-    const before = windows[index] === window ? (used[index] ?? 0) : 0;
-    windows[index] = window;
-    used[index] = Math.max(before, usedIn(bucket, answer, first + index));
+    index += 1;
+  }
+  index = 0;
+  for (const bucket of buckets) {
+    if (isCalendar(bucket)) {
+      const window = answer.windows[first + index] ?? 0;
+      const before = windows[index] === window ? (used[index] ?? 0) : 0;
+      windows[index] = window;
+      used[index] = Math.max(before, usedIn(bucket, answer, first + index));
+    }
+    index += 1;
   }
   return true;
 }
