@@ -17,10 +17,10 @@ describe('readCommandLine', () => {
       help: false,
     });
     expect(readCommandLine(['-h'], KNOWN).help).toBe(true);
-    expect(readCommandLine([], KNOWN).connections).toBe(16);
-    expect(readCommandLine(['B1', '--connections=32'], KNOWN)).toMatchObject({
+    expect(readCommandLine([], KNOWN).connections).toBe(32);
+    expect(readCommandLine(['B1', '--connections=16'], KNOWN)).toMatchObject({
       ids: ['B1'],
-      connections: 32,
+      connections: 16,
     });
   });
 

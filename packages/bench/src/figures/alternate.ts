@@ -43,27 +43,26 @@ export interface Rounds {
 }
 
 /**
- * Takes a figure of all in turn, `rounds` times, each time beginning with another: what drifts hits all alike. One round
- * before the first warms them up and isn't counted.
+ * Takes a figure of all in turn, `rounds` times, each time beginning with another: what drifts hits all alike. One round, or `warmUps`,
+ * before the first warm them up and aren't counted.
  */
 export async function alternate(
   bench: Bench,
   { device, redisDevice, pipe }: Rivals,
-  options: { readonly what: string; readonly rounds: number },
+  options: { readonly what: string; readonly rounds: number; readonly warmUps?: number },
   measure: (device: Device) => Promise<number>,
 ): Promise<Rounds> {
   const all = redisDevice ? [pipe, device, redisDevice] : [pipe, device];
   const found: { readonly device: Pair[]; readonly redisDevice: Pair[] } = { device: [], redisDevice: [] };
-  for (let round = 0; round <= options.rounds; round++) {
-    bench.progress(
-      round === 0 ? `${options.what}: warming up` : `${options.what}: round ${round} of ${options.rounds}`,
-    );
+  const { what, rounds, warmUps = 1 } = options;
+  for (let round = 1 - warmUps; round <= rounds; round++) {
+    bench.progress(round <= 0 ? `${what}: warming up` : `${what}: round ${round} of ${rounds}`);
     const figures = new Map<Device, number>();
     for (let turn = 0; turn < all.length; turn++) {
-      const one = all[(round + turn) % all.length];
+      const one = all[(round + warmUps + turn) % all.length];
       if (one !== undefined) figures.set(one, await measure(one));
     }
-    if (round === 0) continue;
+    if (round <= 0) continue;
     const figureOf = (one: Device): number => figures.get(one) ?? Number.NaN;
     found.device.push({ device: figureOf(device), pipe: figureOf(pipe) });
     if (redisDevice) found.redisDevice.push({ device: figureOf(redisDevice), pipe: figureOf(pipe) });

@@ -5,6 +5,9 @@ import { need } from '../remote.ts';
 import { median, type Pair, ratioSpread } from '../statistics.ts';
 import { alternate, startRivals } from './alternate.ts';
 
+/** Until V8 has compiled what is called often, a call costs up to twice as much: some 6 s of load, in rounds of 1.2 s. */
+const WARM_UPS = 6;
+
 const TITLE = 'CPU a small chat call, every limit on';
 
 /** What came of one device besides its CPU time. */
@@ -45,7 +48,7 @@ export async function cpuACall(bench: Bench): Promise<Figure[]> {
     const found = await alternate(
       bench,
       rivals,
-      { what: 'B1 CPU a call', rounds: bench.quick ? 4 : 15 },
+      { what: 'B1 CPU a call', rounds: bench.quick ? 4 : 15, warmUps: bench.quick ? 2 : WARM_UPS },
       measure,
     );
     const says = (device: Device, us: number): string => {
