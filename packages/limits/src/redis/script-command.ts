@@ -21,8 +21,8 @@ export class ScriptCommand extends Command {
     keys: readonly string[],
     args: readonly ScriptArgument[],
   ) {
-    // A cluster finds the slot by the arguments.
-    super(name, [script, keys.length, ...keys, ...args]);
+    // A cluster finds the slot by the first key, which all of a script share. ioredis needs to see no more, and would go through all of it.
+    super(name, [script, Math.min(keys.length, 1), ...keys.slice(0, 1)]);
     this.#keys = keys;
     this.#args = args;
     this.#script = script;
