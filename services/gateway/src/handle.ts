@@ -71,7 +71,8 @@ export async function handle(req: IncomingMessage, res: ServerResponse, parts: P
     const admission = await admit(exchange, parts);
     if (admission.passes) {
       flight.reservation = admission.held.reservation;
-      if (await parts.turns.come(exchange, admission.held.startMs, res))
+      const comes = parts.turns.come(exchange, admission.held.startMs, res);
+      if (comes === true || (await comes))
         forwarded = await forward(exchange, admission.held, flight, { upstream, prices: parts.prices });
     } else refuse(exchange, admission);
   } catch (error) {

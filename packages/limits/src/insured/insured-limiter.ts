@@ -103,20 +103,23 @@ export class InsuredLimiter implements Limiter {
     return { ...decision, degraded: true };
   }
 
-  async settle(reservation: Reservation, used: Settlement, record?: string): Promise<void> {
+  settle(reservation: Reservation, used: Settlement, record?: string): Promise<void> {
     const keeper = this.#keeperOf(reservation);
     if (keeper) return this.#endAlone(keeper.settle(reservation, used), reservation, record);
-    this.#owners.delete(reservation);
-    if (this.#standIn) await this.#standIn.freeSlots(reservation);
-    await this.#redis.settle(this.#handedOver.get(reservation) ?? reservation, used, record);
+    return this.#endInRedis(reservation, (known) => this.#redis.settle(known, used, record));
   }
 
-  async cancel(reservation: Reservation, record?: string): Promise<void> {
+  cancel(reservation: Reservation, record?: string): Promise<void> {
     const keeper = this.#keeperOf(reservation);
     if (keeper) return this.#endAlone(keeper.cancel(reservation), reservation, record);
+    return this.#endInRedis(reservation, (known) => this.#redis.cancel(known, record));
+  }
+
+  /** @param end ends the reservation as Redis knows it */
+  #endInRedis(reservation: Reservation, end: (known: Reservation) => Promise<void>): Promise<void> {
     this.#owners.delete(reservation);
-    if (this.#standIn) await this.#standIn.freeSlots(reservation);
-    await this.#redis.cancel(this.#handedOver.get(reservation) ?? reservation, record);
+    const endNow = () => end(this.#handedOver.get(reservation) ?? reservation);
+    return this.#standIn ? this.#standIn.freeSlots(reservation).then(endNow) : endNow();
   }
 
   /** Redis is told of a request that ends without it when it is back: of its record here, of what it used with all the others'. */

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { chunkingServer, receiveRequest, until } from '@nexus/testkit';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startInFrontOf } from '../running-gateway.ts';
 import { ADMIN, nothingOpen, openNow, rawChat, rawGet } from './wire.ts';
 
@@ -17,11 +17,15 @@ function drainOrClose(socket: Socket): Promise<void> {
 }
 
 /** Writes events as fast as they are taken, and tells how many bytes were. */
-async function pour(socket: Socket, head: string, tell: (bytes: number) => void): Promise<void> {
+async function pour(
+  socket: Socket,
+  head: string,
+  tell: (bytes: number) => void,
+  event = Buffer.from(EVENT),
+): Promise<void> {
   await receiveRequest(socket);
   socket.resume();
   socket.write(head);
-  const event = Buffer.from(EVENT);
   for (let sent = 0; sent < TOTAL_BYTES && !socket.destroyed; sent += event.length) {
     if (!socket.write(event)) await drainOrClose(socket);
     tell(sent + event.length);
@@ -132,6 +136,34 @@ describe('A slow reader', () => {
     const before = taken;
     client.resume();
     await until(() => taken > before + 1_000_000);
+    client.destroy();
+    await nothingOpen(running);
+  });
+
+  it('is waited for by one listener, however many chunks come at once', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error) => warnings.push(name);
+    process.on('warning', onWarning);
+    onTestFinished(() => void process.off('warning', onWarning));
+    const chunk = 'a\r\ndata: {}\n\n\r\n';
+    let taken = 0;
+    const upstream = await chunkingServer((socket) =>
+      pour(
+        socket,
+        'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n',
+        (bytes) => {
+          taken = bytes;
+        },
+        Buffer.from(chunk.repeat(500)),
+      ),
+    );
+    const running = await startInFrontOf(upstream.url, ADMIN);
+    const client = connect(running.port, '127.0.0.1');
+    client.on('error', () => {});
+    client.pause();
+    client.write(rawChat({ stream: true, stream_options: { include_usage: true } }));
+    await settled(() => taken);
+    expect(warnings).toEqual([]);
     client.destroy();
     await nothingOpen(running);
   });
