@@ -63,14 +63,15 @@ export class AdmissionCalls {
   }
 
   /**
-   * Those that come in one turn of the event loop go together: a quarter fewer calls at 16 connections. `isLook`: who looks for what Redis
-   * has lost must see it before what ends now is added to it.
+   * Those that come in one step go together: the gateway reads the bodies of all that a turn of the event loop brought in one. Waiting for
+   * the turn's end once more saves no call and costs another turn (3 % of a request). `isLook`: who looks for what Redis has lost must
+   * see it before what ends now is added to it.
    */
   #next(isLook = false): void {
     if (this.#isUnderWay || this.#waiting.length === 0) return;
     this.#isUnderWay = true;
     if (isLook) this.#go();
-    else setImmediate(() => this.#go());
+    else process.nextTick(() => this.#go());
   }
 
   #go(): void {
