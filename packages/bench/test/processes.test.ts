@@ -122,13 +122,18 @@ describe('the requests', () => {
 });
 
 describe('the configuration of the gateway under test', () => {
-  it('is valid and limits the key, its model and the gateway', () => {
+  it('is valid and limits the key, its team, their customers and the model, with two budgets', () => {
     const folder = mkdtempSync(join(tmpdir(), 'nexus-bench-test-'));
     try {
       writeFileSync(join(folder, 'config.yaml'), gatewayConfig(9));
       const { config, principals } = loadConfig({ args: [], env: {}, cwd: folder });
-      expect(principals.find(CLIENT_KEY)?.limits.buckets).toHaveLength(5);
-      expect(config.gateway?.buckets).toHaveLength(5);
+      const principal = principals.find(CLIENT_KEY);
+      expect(principal?.limits.buckets).toHaveLength(5);
+      expect(principal?.team?.limits?.buckets).toHaveLength(3);
+      const customer = principal?.team?.customers?.find('customer-7');
+      expect(customer?.limits?.buckets).toHaveLength(2);
+      const all = [...(principal?.team?.limits?.buckets ?? []), ...(customer?.limits?.buckets ?? [])];
+      expect(all.filter((limit) => limit.kind === 'calendar' && limit.counts === 'usd')).toHaveLength(2);
       expect(config.models).toHaveLength(1);
       expect(config.redis).toBeUndefined();
       writeFileSync(join(folder, 'config.yaml'), gatewayConfig(9, 'redis://127.0.0.1:6379'));

@@ -35,14 +35,21 @@ const QUESTIONS = [
   'Translate into French: the meeting was moved to Thursday at half past nine in the small room.',
 ];
 
+/** How many customers of the key's team the calls are for, by turns. */
+const CUSTOMERS = 20;
+
+function forCustomer(index: number): string {
+  return `x-nexus-customer: customer-${index % CUSTOMERS}`;
+}
+
 /** Small chat calls with bodies of some 300 bytes: different texts, so that no cache of one text flatters anybody. */
 export function smallChatCalls(): Buffer[] {
-  return Array.from({ length: 60 }, (_, index) => post(CHAT, chatBody(index, {})));
+  return Array.from({ length: 60 }, (_, index) => post(CHAT, chatBody(index, {}), [forCustomer(index)]));
 }
 
 /** A chat call that asks for a stream of so many pieces of text, so far apart. */
 export function streamCall(index: number, chunks: number, intervalMs: number): Buffer {
-  const fields = [`x-bench-chunks: ${chunks}`, `x-bench-interval-ms: ${intervalMs}`];
+  const fields = [forCustomer(index), `x-bench-chunks: ${chunks}`, `x-bench-interval-ms: ${intervalMs}`];
   return post(CHAT, chatBody(index, { stream: true }), fields);
 }
 
