@@ -35,7 +35,7 @@ const HELP = `npm run bench -- [B1 B2 B3 B4 B5 B6 B7] [--quick] [--strict] [--no
   --quick   within some 70 seconds; wider spreads
   --strict  exit code 1 if a bound is broken or could not be measured
   --noise   the pipe against another pipe: what this machine makes of equals
-  --connections=N  B1 over so many connections, 1 to 999; default 32
+  --connections=N  B1 over so many connections, 1 to 999; default 64
 `;
 
 async function measure(asked: Asked): Promise<Figure[]> {

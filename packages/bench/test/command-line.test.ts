@@ -17,7 +17,7 @@ describe('readCommandLine', () => {
       help: false,
     });
     expect(readCommandLine(['-h'], KNOWN).help).toBe(true);
-    expect(readCommandLine([], KNOWN).connections).toBe(32);
+    expect(readCommandLine([], KNOWN).connections).toBe(64);
     expect(readCommandLine(['B1', '--connections=16'], KNOWN)).toMatchObject({
       ids: ['B1'],
       connections: 16,

@@ -4,7 +4,6 @@ import { checkDemand } from '../demand.ts';
 import { LARGEST } from '../limit-problem.ts';
 import {
   CALENDAR_CHARGED,
-  CALENDAR_HELD,
   type CompiledBucket,
   type CompiledOwner,
   RATE_CHARGED,
@@ -169,26 +168,12 @@ export class CallMessage {
       message.add(countsOpen ? requests : 0);
       message.add(buckets.length);
       for (const bucket of buckets) {
-        message.add(bucket.id);
+        message.addPacked(bucket.packedId);
         message.add(units[index++] ?? 0);
         if (usedOf) message.add(usedOf(bucket));
-        message.add(bucket.size);
-        this.#addDetails(bucket, nowMs);
+        message.addPacked(bucket.packedAt(nowMs));
       }
     }
-  }
-
-  #addDetails(bucket: CompiledBucket, nowMs: number): void {
-    const message = this.#message;
-    if (bucket.kind === SLOTS) return;
-    if (bucket.kind === CALENDAR_HELD || bucket.kind === CALENDAR_CHARGED) {
-      const { window, bounds } = bucket.boundsAt(nowMs);
-      message.add(window);
-      for (const bound of bounds) message.add(bound);
-      return;
-    }
-    message.add(bucket.amount);
-    message.add(bucket.grain);
   }
 
   /** The place of a key, from 1. */

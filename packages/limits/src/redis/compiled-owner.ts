@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { BucketLimit, OwnerLimits } from '@nexus/domain';
 import { windowAt, windowEndMs } from '../calendar.ts';
 import { limitProblem, sizeOf } from '../limit-problem.ts';
+import { packed } from './message.ts';
 
 /** Kinds of bucket as the scripts know them: record.lua has what each keeps. */
 export const RATE_CHARGED = 0;
@@ -10,10 +11,10 @@ export const CALENDAR_HELD = 2;
 export const SLOTS = 3;
 export const CALENDAR_CHARGED = 4;
 
-/** Windows of a calendar round a time: the first one's number, and the bounds of three. */
+/** Windows of a calendar round a time: the bounds of three, and all that goes to Redis, packed. */
 interface Bounds {
-  readonly window: number;
   readonly bounds: readonly number[];
+  readonly packed: Buffer;
 }
 
 /** A limit as it goes to Redis. */
@@ -25,6 +26,9 @@ export class CompiledBucket {
   readonly size: number;
   /** Grains to a unit. */
   readonly grain: number;
+  /** The id, as it stands in a message. */
+  readonly packedId: Buffer;
+  readonly #packed: Buffer;
   #bounds: Bounds | undefined;
 
   constructor(limit: BucketLimit) {
@@ -36,24 +40,25 @@ export class CompiledBucket {
     this.id = hash29(`${limit.kind} ${limit.name} ${detail}`) * 8 + this.kind;
     this.size = sizeOf(limit);
     this.grain = limit.kind === 'rate' ? limit.periodMs : 1;
+    this.packedId = packed(this.id);
+    // What its bucket refills in a millisecond, in grains, is the amount.
+    this.#packed = limit.kind === 'rate' ? packed(this.size, limit.amount, this.grain) : packed(this.size);
   }
 
-  /** What its bucket refills in a millisecond, in grains. */
-  get amount(): number {
-    return this.limit.kind === 'rate' ? this.limit.amount : 0;
-  }
-
-  /** The windows before, at and after a time; only for calendar limits. */
-  boundsAt(nowMs: number): Bounds {
-    const { limit } = this;
-    if (limit.kind !== 'calendar') throw new TypeError(`${limit.name} has no calendar`);
+  /**
+   * What the scripts must know of the limit besides its id, as it stands in a message: the size, and a rate's amount and grain, or of a
+   * calendar the windows before, at and after a time (the first one's number, and the four bounds of the three).
+   */
+  packedAt(nowMs: number): Buffer {
+    const { limit, size } = this;
+    if (limit.kind !== 'calendar') return this.#packed;
     const known = this.#bounds;
-    if (known && nowMs >= (known.bounds[1] ?? 0) && nowMs < (known.bounds[2] ?? 0)) return known;
+    if (known && nowMs >= (known.bounds[1] ?? 0) && nowMs < (known.bounds[2] ?? 0)) return known.packed;
     const { timeZone, period } = limit;
     const window = windowAt(timeZone, period, nowMs);
     const bounds = [-2, -1, 0, 1].map((offset) => windowEndMs(timeZone, period, window + offset));
-    this.#bounds = { window: window - 1, bounds };
-    return this.#bounds;
+    this.#bounds = { bounds, packed: packed(size, window - 1, ...bounds) };
+    return this.#bounds.packed;
   }
 }
 
@@ -102,10 +107,15 @@ export class OwnerCompiler {
     const all: CompiledOwner[] = [];
     for (const limits of owners) {
       const compiled = this.compile(limits);
-      if (!all.some(({ key }) => key === compiled.key)) all.push(compiled);
+      if (!hasKey(all, compiled.key)) all.push(compiled);
     }
     return all;
   }
+}
+
+function hasKey(owners: readonly CompiledOwner[], key: string): boolean {
+  for (const owner of owners) if (owner.key === key) return true;
+  return false;
 }
 
 /** 132 bits of SHA-256, as 22 characters. */
