@@ -26,7 +26,7 @@ class KnownLine {
 
 /** More different lines behind one are no habit. */
 const MOST_FOLLOWERS = 4;
-/** A line that is longer is read anew each time. */
+/** Of a longer line only the name is kept, and nothing where the name itself is longer. */
 const LONGEST_KEPT_BYTES = 512;
 /** A server that never repeats itself must not fill the memory. */
 const MOST_KEPT = 1_024;

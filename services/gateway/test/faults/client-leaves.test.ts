@@ -111,6 +111,27 @@ describe('A client that leaves', () => {
     await nothingOpen(running);
   });
 
+  it.each(['reset', 'end'] as const)(
+    'as soon as a part of its body is sent holds nothing (%s)',
+    async (how) => {
+      const running = await startWithSimulator(LIMITS);
+      const part = rawChat().slice(0, -20);
+      const sockets = Array.from({ length: 20 }, () => connect(running.port, '127.0.0.1'));
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+      for (const socket of sockets) {
+        socket.on('error', () => {});
+        // What was written goes out first: the gateway finds both, mostly in one step.
+        if (how === 'reset') socket.write(part, () => socket.resetAndDestroy());
+        else socket.end(part);
+      }
+      const lines = await requestLines(running, 20);
+      expect(new Set(lines.map(({ message }) => message))).toEqual(new Set(['client left']));
+      expect(running.simulator.hits()).toBe(0);
+      await nothingOpen(running);
+      expect((await usedBy(running)).get('requests_per_minute')).toBe(0);
+    },
+  );
+
   it('while its body is still being sent has reserved nothing, and nothing went upstream', async () => {
     const running = await startWithSimulator(LIMITS);
     const whole = rawChat({ padding: 'x'.repeat(50_000) });
