@@ -25,7 +25,7 @@ interface Told {
 
 /**
  * Shows every bucket of an answer as it is `laterMs` after Redis gave it, if nothing else happened to it. What is shown is written over for
- * the next one: this is asked ten times a request, and objects of their own were 4 % of all memory that a request takes.
+ * the next one: a call has some ten buckets, and an object for each was 4 % of all memory that it took.
  */
 function eachBucket(
   { owners, units }: Asking,

@@ -11,9 +11,10 @@ export const CALENDAR_HELD = 2;
 export const SLOTS = 3;
 export const CALENDAR_CHARGED = 4;
 
-/** Windows of a calendar round a time: the bounds of three, and all that goes to Redis, packed. */
-interface Bounds {
-  readonly bounds: readonly number[];
+/** What goes to Redis of a calendar's limit while one window lasts. */
+interface PackedWindows {
+  readonly fromMs: number;
+  readonly untilMs: number;
   readonly packed: Buffer;
 }
 
@@ -29,7 +30,7 @@ export class CompiledBucket {
   /** The id, as it stands in a message. */
   readonly packedId: Buffer;
   readonly #packed: Buffer;
-  #bounds: Bounds | undefined;
+  #windows: PackedWindows | undefined;
 
   constructor(limit: BucketLimit) {
     const problem = limitProblem(limit);
@@ -52,13 +53,15 @@ export class CompiledBucket {
   packedAt(nowMs: number): Buffer {
     const { limit, size } = this;
     if (limit.kind !== 'calendar') return this.#packed;
-    const known = this.#bounds;
-    if (known && nowMs >= (known.bounds[1] ?? 0) && nowMs < (known.bounds[2] ?? 0)) return known.packed;
+    const known = this.#windows;
+    if (known && nowMs >= known.fromMs && nowMs < known.untilMs) return known.packed;
     const { timeZone, period } = limit;
     const window = windowAt(timeZone, period, nowMs);
-    const bounds = [-2, -1, 0, 1].map((offset) => windowEndMs(timeZone, period, window + offset));
-    this.#bounds = { bounds, packed: packed(size, window - 1, ...bounds) };
-    return this.#bounds.packed;
+    const endMs = (offset: number) => windowEndMs(timeZone, period, window + offset);
+    const [fromMs, untilMs] = [endMs(-1), endMs(0)];
+    const numbers = packed(size, window - 1, endMs(-2), fromMs, untilMs, endMs(1));
+    this.#windows = { fromMs, untilMs, packed: numbers };
+    return numbers;
   }
 }
 
@@ -107,15 +110,10 @@ export class OwnerCompiler {
     const all: CompiledOwner[] = [];
     for (const limits of owners) {
       const compiled = this.compile(limits);
-      if (!hasKey(all, compiled.key)) all.push(compiled);
+      if (!all.some(({ key }) => key === compiled.key)) all.push(compiled);
     }
     return all;
   }
-}
-
-function hasKey(owners: readonly CompiledOwner[], key: string): boolean {
-  for (const owner of owners) if (owner.key === key) return true;
-  return false;
 }
 
 /** 132 bits of SHA-256, as 22 characters. */

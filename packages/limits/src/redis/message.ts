@@ -37,12 +37,12 @@ export class NumberMessage {
   }
 
   /** Adds numbers that were packed before. */
-  addPacked(packed: Buffer): void {
-    while (this.#at + packed.length > this.#bytes.length) this.#grow();
+  addPacked(numbers: Buffer): void {
+    while (this.#at + numbers.length > this.#bytes.length) this.#grow();
     const bytes = this.#bytes;
     let at = this.#at;
     // A dozen bytes are copied here in less time than it takes to call another function.
-    for (let i = 0; i < packed.length; i += 1) bytes[at++] = packed[i] ?? 0;
+    for (let i = 0; i < numbers.length; i += 1) bytes[at++] = numbers[i] ?? 0;
     this.#at = at;
   }
 

@@ -34,7 +34,7 @@ function parts() {
 function inCompany(limiter: Limiter): Limiter {
   return {
     async admit(admission) {
-      // What comes in one turn of the event loop goes together.
+      // The first goes at once; what comes while it is under way goes together.
       const before = limiter.peek([]);
       const beside = limiter.peek([]);
       const decision = await limiter.admit(admission);

@@ -21,7 +21,7 @@ async function pour(
   socket: Socket,
   head: string,
   tell: (bytes: number) => void,
-  event = Buffer.from(EVENT),
+  event: Buffer = Buffer.from(EVENT),
 ): Promise<void> {
   await receiveRequest(socket);
   socket.resume();
@@ -30,6 +30,34 @@ async function pour(
     if (!socket.write(event)) await drainOrClose(socket);
     tell(sent + event.length);
   }
+}
+
+/** An upstream that pours an answer with these fields, and how many bytes of it were taken so far. */
+async function startPouring(
+  fields: string,
+  event?: Buffer,
+): Promise<{ url: string; port: number; taken: () => number }> {
+  let taken = 0;
+  const { url, port } = await chunkingServer((socket) =>
+    pour(
+      socket,
+      `HTTP/1.1 200 OK\r\n${fields}\r\n\r\n`,
+      (bytes) => {
+        taken = bytes;
+      },
+      event,
+    ),
+  );
+  return { url, port, taken: () => taken };
+}
+
+/** A client that sends a call and reads nothing. */
+function callAndWait(port: number, call: string): Socket {
+  const client = connect(port, '127.0.0.1');
+  client.on('error', () => {});
+  client.pause();
+  client.write(call);
+  return client;
 }
 
 /** Resolves with the number once it has stood still for a while. */
@@ -50,12 +78,7 @@ async function settled(read: () => number): Promise<number> {
 
 /** What the sockets of both connections hold in the kernel: measured, not guessed. */
 async function heldByTwoConnections(): Promise<number> {
-  let taken = 0;
-  const upstream = await chunkingServer((socket) =>
-    pour(socket, 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n', (bytes) => {
-      taken = bytes;
-    }),
-  );
+  const upstream = await startPouring('content-type: text/event-stream');
   const relay = await chunkingServer(async (socket) => {
     const up = connect(upstream.port, '127.0.0.1');
     up.on('error', () => {});
@@ -64,11 +87,8 @@ async function heldByTwoConnections(): Promise<number> {
     up.write('\r\n\r\n');
     up.pipe(socket);
   });
-  const client = connect(relay.port, '127.0.0.1');
-  client.on('error', () => {});
-  client.pause();
-  client.write('GET / HTTP/1.1\r\n\r\n');
-  const held = await settled(() => taken);
+  const client = callAndWait(relay.port, 'GET / HTTP/1.1\r\n\r\n');
+  const held = await settled(upstream.taken);
   client.destroy();
   return held;
 }
@@ -90,52 +110,32 @@ describe('A slow reader', () => {
   }, async () => {
     const kernelBytes = await heldByTwoConnections();
     for (const [name, call, type] of CALLS) {
-      let taken = 0;
-      const upstream = await chunkingServer((socket) =>
-        pour(socket, `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\nconnection: close\r\n\r\n`, (bytes) => {
-          taken = bytes;
-        }),
-      );
-      const running = await startInFrontOf(upstream.url, ADMIN);
-      const client = connect(running.port, '127.0.0.1');
-      client.on('error', () => {});
-      client.pause();
-      client.write(call);
-      const heldBytes = await settled(() => taken);
+      const { url, taken } = await startPouring(`content-type: ${type}\r\nconnection: close`);
+      const running = await startInFrontOf(url, ADMIN);
+      const client = callAndWait(running.port, call);
+      const heldBytes = await settled(taken);
       // The kernel tunes its buffers as it goes: half as much again is its own affair.
       expect([name, heldBytes < kernelBytes * 1.5 + 256 * 1024]).toEqual([name, true]);
       expect(heldBytes).toBeLessThan(TOTAL_BYTES / 2);
 
-      const before = taken;
+      const before = taken();
       client.resume();
-      await until(() => taken > before + 1_000_000);
+      await until(() => taken() > before + 1_000_000);
       client.destroy();
       await nothingOpen(running);
     }
   });
 
   it('is not taken for a stalled upstream', async () => {
-    let taken = 0;
-    const upstream = await chunkingServer((socket) =>
-      pour(
-        socket,
-        'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n',
-        (bytes) => {
-          taken = bytes;
-        },
-      ),
-    );
-    const running = await startInFrontOf(upstream.url, `${ADMIN}timeouts: { idle: 200ms }`);
-    const client = connect(running.port, '127.0.0.1');
-    client.on('error', () => {});
-    client.pause();
-    client.write(rawChat({ stream: true }));
-    await settled(() => taken);
+    const { url, taken } = await startPouring('content-type: text/event-stream\r\nconnection: close');
+    const running = await startInFrontOf(url, `${ADMIN}timeouts: { idle: 200ms }`);
+    const client = callAndWait(running.port, rawChat({ stream: true }));
+    await settled(taken);
     await wait(600);
     expect((await openNow(running)).requests).toBe(1);
-    const before = taken;
+    const before = taken();
     client.resume();
-    await until(() => taken > before + 1_000_000);
+    await until(() => taken() > before + 1_000_000);
     client.destroy();
     await nothingOpen(running);
   });
@@ -146,23 +146,12 @@ describe('A slow reader', () => {
     process.on('warning', onWarning);
     onTestFinished(() => void process.off('warning', onWarning));
     const chunk = 'a\r\ndata: {}\n\n\r\n';
-    let taken = 0;
-    const upstream = await chunkingServer((socket) =>
-      pour(
-        socket,
-        'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n',
-        (bytes) => {
-          taken = bytes;
-        },
-        Buffer.from(chunk.repeat(500)),
-      ),
-    );
-    const running = await startInFrontOf(upstream.url, ADMIN);
-    const client = connect(running.port, '127.0.0.1');
-    client.on('error', () => {});
-    client.pause();
-    client.write(rawChat({ stream: true, stream_options: { include_usage: true } }));
-    await settled(() => taken);
+    const fields = 'content-type: text/event-stream\r\ntransfer-encoding: chunked';
+    const { url, taken } = await startPouring(fields, Buffer.from(chunk.repeat(500)));
+    const running = await startInFrontOf(url, ADMIN);
+    const call = rawChat({ stream: true, stream_options: { include_usage: true } });
+    const client = callAndWait(running.port, call);
+    await settled(taken);
     expect(warnings).toEqual([]);
     client.destroy();
     await nothingOpen(running);
